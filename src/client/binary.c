@@ -167,9 +167,13 @@ static void take_sasl(struct client *c, const struct binary_frame *f)
 /* I14: before it is in, a client may ask for the version and say who it is; anything else ends it, as in memcached with SASL. */
 static bool may_come(struct client *c, const struct binary_frame *f)
 {
-    bool says_who =
-        binary_table[f->opcode].shape == BINARY_SASL || f->opcode == BINARY_OP_SASL_LIST;
-    if (c->entry == ENTRY_IN || says_who || f->opcode == BINARY_OP_VERSION) return true;
+    switch (f->opcode) {
+    case BINARY_OP_VERSION:
+    case BINARY_OP_SASL_LIST:
+    case BINARY_OP_SASL_AUTH:
+    case BINARY_OP_SASL_STEP: return true;
+    default: break;
+    }
     refuse(c, f, BINARY_AUTH_FAILED);
     client_end(c, "not authenticated");
     return false;
@@ -205,6 +209,12 @@ static void take_refused(struct client *c, const struct binary_frame *f,
     c->swallow = p->swallow;
 }
 
+/* It is closed without a word. */
+static bool is_nothing(const struct binary_parse *p)
+{
+    return p->status == BINARY_CLOSE && p->error == BINARY_OK;
+}
+
 /* Where the next frame begins is not known, or memcached does not want to know. */
 static void take_last(struct client *c, const struct binary_frame *f, const struct binary_parse *p)
 {
@@ -237,9 +247,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         c->requests++;
         c->framing = (struct framing){f.opaque, f.opcode, REPLY_IN_FRAMES};
         at += p.consumed;
-        if (p.status != BINARY_CLOSE && __builtin_expect(c->entry != ENTRY_IN, 0) &&
-            !may_come(c, &f))
-            break;
+        if (__builtin_expect(c->entry != ENTRY_IN, 0) && !is_nothing(&p) && !may_come(c, &f)) break;
         switch (p.status) {
         case BINARY_WHOLE: take_whole(c, &f, blob); break;
         case BINARY_REFUSED: take_refused(c, &f, &p); break;

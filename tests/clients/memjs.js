@@ -20,7 +20,7 @@ async function storage(c) {
     await tell(c, name, "set", `s:${name}`, value, {});
     await tell(c, name, "get", `s:${name}`);
   }
-  await tell(c, "miss", "get", "s:none at all");
+  await tell(c, "miss", "get", "s:none");
   await tell(c, "there", "add", "s:one", "y", {});
   await tell(c, "new", "add", "s:add", "y", {});
   await tell(c, "there", "replace", "s:add", "z", {});
