@@ -34,7 +34,8 @@ end
 bytes = (0..255).to_a.pack("C*")
 VALUES = {
   "empty" => "", "one" => "x", "lines" => "\r\nEND\r\n", "bytes" => bytes, "100k" => bytes * 400, "int" => 42, "float" => 1.5,
-  "true" => true, "nil" => nil, "list" => [1, nil, "x"], "map" => { "a" => { b: 2 } }, "utf8" => "\u00e9t\u00e9", "text" => "compress me " * 9000
+  "true" => true, "nil" => nil, "list" => [1, nil, "x"], "map" => { "a" => { b: 2 } }, "utf8" => "\u00e9t\u00e9",
+  "text" => "compress me " * 9000
 }.freeze
 
 def storage(c)
@@ -120,12 +121,22 @@ def other(c)
   say("version") { c.version.values.map { |v| v.match?(/\A\d+\.\d+\.\d+/) } }
   say("stats") do
     found = c.stats.values[0]
-    %w[pid uptime time version curr_connections cmd_get cmd_set get_hits get_misses bytes_read bytes_written threads].select { |n| found.key?(n) }
+    names = %w[pid uptime time version curr_connections cmd_get cmd_set get_hits get_misses bytes_read bytes_written threads]
+    names.select { |name| found.key?(name) }
   end
   say("stats settings") { c.stats(:settings).values[0].any? }
   say("reset") { c.reset_stats }
   say("alive") { c.alive! ? true : false }
   say("after all") { c.get("s:one") }
+end
+
+if OPTIONS[:username]
+  wrong = Dalli::Client.new(server, **OPTIONS, password: "wrong")
+  begin
+    abort "a client with a wrong password has stored" if wrong.set("u", "v")
+  rescue Dalli::DalliError
+    wrong.close
+  end
 end
 
 client = Dalli::Client.new(server, compress: true, **OPTIONS)

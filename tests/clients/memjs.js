@@ -88,9 +88,15 @@ async function other(c) {
 }
 
 async function main() {
-  const c = memjs.Client.create(process.argv[2], {
-    timeout: 20, conntimeout: 20, logger: { log() {} }, username: process.env.CLIENT_USER, password: process.env.CLIENT_PASSWORD,
+  const client = (password) => memjs.Client.create(process.argv[2], {
+    timeout: 20, conntimeout: 20, retries: 0, logger: { log() {} }, username: process.env.CLIENT_USER, password,
   });
+  if (process.env.CLIENT_USER) {
+    const intruder = client("wrong");
+    if (await intruder.set("u", "v", {}).catch(() => false)) process.exit(1);
+    intruder.close();
+  }
+  const c = client(process.env.CLIENT_PASSWORD);
   await play([storage, many, numbers, expiry, other], c);
   c.close();
   console.log("done");
