@@ -1,8 +1,8 @@
 /* binary: the front of memcache's binary protocol: takes a client's frames for requests.
  *
  * Owns nothing. A frame becomes the request that a text client would have sent (protocol/binary_request.h), with a reply in the client's
- * order; its outcome becomes a frame in binary_reply. client.opcode and client.opaque are those of the frame that is being taken:
- * replies copy them when they are made. One worker.
+ * order; its outcome becomes a frame in binary_reply. client.framing is that of the frame that is being taken: replies copy it
+ * when they are made. One worker.
  */
 #ifndef MOONGATE_CLIENT_BINARY_H
 #define MOONGATE_CLIENT_BINARY_H

@@ -45,6 +45,13 @@ enum client_state {
     CLIENT_CLOSED,    /* its memory is freed at the end of the turn */
 };
 
+/* How replies are made; copied into each. All 0: in lines. */
+struct framing {
+    uint32_t opaque; /* of a frame, as it came */
+    uint8_t opcode;  /* of a frame */
+    uint8_t manner;  /* bits of enum reply_manner */
+};
+
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
  * Invariant (client_sane): the stream is open unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
@@ -62,12 +69,12 @@ struct client {
     struct rules *rules;           /* what that asks of it, a reference; NULL: nothing */
     struct who *who;               /* owned; NULL: nothing is known but its socket */
     struct stream stream;
-    uint32_t affinity; /* its number */
-    uint16_t listener; /* that it came through: its place in --bind, or its label's number */
-    bool by_listener;  /* the script says where that is, and may have a route for it */
-    uint32_t owed;     /* replies in its list */
-    uint32_t opaque;   /* of the frame that is taken, as it came */
-    uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
+    uint32_t affinity;      /* its number */
+    uint16_t listener;      /* that it came through: its place in --bind, or its label's number */
+    bool by_listener;       /* the script says where that is, and may have a route for it */
+    uint32_t owed;          /* replies in its list */
+    struct framing framing; /* of the frame that is taken */
+    uint64_t handover;      /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
     uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     uint32_t progress;   /* bytes that it has sent since busy_at */
@@ -92,9 +99,8 @@ struct client {
     uint16_t address_place; /* where its address and identity are counted: see crowd.h */
     uint16_t identity_place;
     enum client_state state;
-    uint8_t opcode; /* of the frame that is taken */
-    bool is_cut;    /* its answer has ended in the middle of a value: it is to be closed */
-    double since;   /* as turn.now: when it came to this worker; what follows counts from then on */
+    bool is_cut;  /* its answer has ended in the middle of a value: it is to be closed */
+    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *

@@ -191,8 +191,10 @@ static size_t write_classic(struct conn *conn, struct call *call, const struct r
 
 /* Into the stream of conn, in the words of `said` if that is not NULL; or into the call, where conn holds requests back. The line of a get stays open for further keys. Returns
  * how many bytes the request has in all. */
-static size_t write_request(struct conn *conn, struct call *call, const struct request *r,
-                            const struct request *said)
+static inline __attribute__((always_inline)) size_t write_request(struct conn *conn,
+                                                                  struct call *call,
+                                                                  const struct request *r,
+                                                                  const struct request *said)
 {
     struct outq *out = &conn->out;
     if (conn_holds(conn)) return write_held(conn, call, r);
@@ -225,7 +227,8 @@ static unsigned traits_of(const struct backend *b, const struct request *r)
 }
 
 /* The connection that takes r; NULL when the server does not know such a command. */
-static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
+static inline __attribute__((always_inline)) struct conn *
+conn_for(struct backend *b, struct conn *usual, const struct request *r)
 {
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;

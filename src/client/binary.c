@@ -245,8 +245,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         }
         c->turn->row->requests++;
         c->requests++;
-        c->opcode = f.opcode;
-        c->opaque = f.opaque;
+        c->framing = (struct framing){f.opaque, f.opcode, REPLY_IN_FRAMES};
         at += p.consumed;
         if (__builtin_expect(c->entry != ENTRY_IN, 0) && !is_nothing(&p) && !may_come(c, &f)) break;
         switch (p.status) {

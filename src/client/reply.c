@@ -43,9 +43,7 @@ static inline __attribute__((always_inline)) struct reply *append(struct client 
                             .waiting = keys,
                             .began = c->turn->now,
                             .counts = counts,
-                            .opaque = c->opaque,
-                            .manner = c->front == FRONT_BINARY ? REPLY_IN_FRAMES : 0,
-                            .opcode = c->opcode,
+                            .framing = c->framing,
                             .command = (uint8_t)command};
     tally_request(c, counts);
     if (c->tail)
@@ -81,7 +79,8 @@ static void reply_destroy(struct reply *reply)
     slab_return(reply, sizeof *reply);
 }
 
-static void append_stats(struct client *c, const struct reply *reply)
+/* Rare: it would make the usual way longer. */
+static void __attribute__((noinline)) append_stats(struct client *c, const struct reply *reply)
 {
     struct outq lines = {0};
     if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &lines)) {
@@ -109,13 +108,13 @@ static void flush_head(struct client *c)
 }
 
 /* I1: into the client's output only when no reply is before it. */
-struct outq *reply_place(struct reply *reply)
+static struct outq *place_of(struct reply *reply)
 {
     struct client *c = reply->client;
     return c->head == reply ? &c->out : &reply->store;
 }
 
-void reply_complete(struct reply *reply, size_t bytes)
+static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
@@ -144,20 +143,37 @@ void reply_drop(struct reply *reply)
     (void)nobody_reads(reply);
 }
 
-bool reply_take_answer(struct reply *reply)
+static bool take_answer(struct reply *reply)
 {
     assert(reply->waiting == 1);
     reply->waiting = 0;
     return !nobody_reads(reply);
 }
 
+/* --- for those that make its bytes ------------------------------------------------------------- */
+
+bool reply_take_answer(struct reply *reply)
+{
+    return take_answer(reply);
+}
+
+struct outq *reply_place(struct reply *reply)
+{
+    return place_of(reply);
+}
+
+void reply_complete(struct reply *reply, size_t bytes)
+{
+    complete(reply, bytes);
+}
+
 /* --- one key ----------------------------------------------------------------------------------- */
 
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
 {
-    if (!reply_take_answer(reply)) return;
-    outq_append_alone(reply_place(reply), bytes, len);
-    reply_complete(reply, len);
+    if (!take_answer(reply)) return;
+    outq_append_alone(place_of(reply), bytes, len);
+    complete(reply, len);
 }
 
 /* I5: the answer to a noreply is read like any other, and dropped here. */
@@ -175,27 +191,27 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
         answer_line(reply, r->bytes, r->len);
         return;
     }
-    if (!reply_take_answer(reply)) return;
-    outq_append_blob(reply_place(reply), news->blob, r->bytes, r->len);
-    reply_complete(reply, r->len);
+    if (!take_answer(reply)) return;
+    outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
+    complete(reply, r->len);
 }
 
 /* An outcome without a response: the server was not reached, or a route or the script refused. */
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
-    if (!reply_take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    if (!take_answer(reply)) return;
+    struct outq *to = place_of(reply);
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
-    reply_complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
+    complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
 }
 
 static void answer_value(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (!reply_take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    if (!take_answer(reply)) return;
+    struct outq *to = place_of(reply);
     if (r->key && news->key.shown != news->key.sent)
         streaming_append_shown(to, news);
     else if (news->blob)
@@ -204,29 +220,29 @@ static void answer_value(struct reply *reply, const struct call_news *news)
         outq_append_alone(to, r->bytes, r->len);
     else
         outq_append(to, r->bytes, r->len);
-    reply_complete(reply, r->len);
+    complete(reply, r->len);
 }
 
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why)
 {
-    if (!reply_take_answer(reply)) return;
+    if (!take_answer(reply)) return;
     if (news)
         streaming_end(reply, news);
     else
         streaming_cut(reply, why);
-    reply_complete(reply, reply->passed);
+    complete(reply, reply->passed);
 }
 
 void reply_finish(struct reply *reply, struct outq *answer)
 {
-    if (!reply_take_answer(reply)) {
+    if (!take_answer(reply)) {
         outq_release(answer);
         return;
     }
     if (reply->manner & REPLY_IN_FRAMES) binary_put_in_frames(reply, answer);
     size_t bytes = answer->bytes;
-    outq_splice(reply_place(reply), answer);
-    reply_complete(reply, bytes);
+    outq_splice(place_of(reply), answer);
+    complete(reply, bytes);
 }
 
 /* --- one of several keys ----------------------------------------------------------------------- */
@@ -239,14 +255,14 @@ static void one_less(void *owner)
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
-    struct outq *to = reply_place(reply);
+    struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
     if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
-    reply_complete(reply, bytes);
+    complete(reply, bytes);
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */

@@ -139,7 +139,7 @@ void outq_splice(struct outq *q, struct outq *from)
 }
 
 /* The kernel has taken n bytes: frees what was written. I1: these, and no others, are not written again. */
-static void consume(struct outq *q, size_t n)
+static inline __attribute__((always_inline)) void consume(struct outq *q, size_t n)
 {
     q->bytes -= n;
     while (n > 0) {

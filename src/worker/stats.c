@@ -144,10 +144,10 @@ static void show_tls(const struct options *o, struct outq *out)
     stat_line(out, "ssl_enabled", "%s", o->tls_cert ? "yes" : "no");
     stat_line(out, "ssl_chain_cert", "%s", o->tls_cert ? o->tls_cert : none);
     stat_line(out, "ssl_key", "%s", o->tls_key ? o->tls_key : none);
+    stat_line(out, "ssl_ca_cert", "%s", o->tls_ca ? o->tls_ca : none);
     stat_line_number(out, "ssl_verify_mode", (uint64_t)o->tls_verify);
     stat_line_number(out, "ssl_keyformat", 1); /* PEM */
     stat_line(out, "ssl_ciphers", "%s", o->tls_ciphers ? o->tls_ciphers : none);
-    stat_line(out, "ssl_ca_cert", "%s", o->tls_ca ? o->tls_ca : none);
     stat_line(out, "ssl_session_cache", "no"); /* there are tickets */
     stat_line(out, "ssl_min_version", "%s", o->tls_min == TLS_1_3 ? "tlsv1.3" : "tlsv1.2");
 }
