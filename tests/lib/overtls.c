@@ -19,6 +19,21 @@ bool over_tls(void)
     return (wanted && strcmp(wanted, "1") == 0) || (n > m && strcmp(name + n - m, end) == 0);
 }
 
+bool over_tls_clients(void)
+{
+    const char *wanted = getenv("TLS_CLIENTS");
+    return wanted && strcmp(wanted, "1") == 0;
+}
+
+const char *over_tls_pair(void)
+{
+    static const char *file;
+    if (!file)
+        file =
+            cert_file("tests-pair.pem", cert_pem(over_tls_cert()), cert_key_pem(over_tls_cert()));
+    return file;
+}
+
 const struct cert *over_tls_ca(void)
 {
     static const struct cert *ca;
