@@ -296,6 +296,26 @@ static void example_26_speaks_tls_to_servers_that_are_not_near(void **state)
     assert_int_equal(holders("page:1", 0, 1), 1);
 }
 
+static void example_27_serves_whom_it_knows(void **state)
+{
+    const char *users = moongate_script_file("shop:one\nbatch:two\nother:three\n");
+    struct moongate *m = moongate_start(example_text("27-users"), "--auth-file", users, NULL);
+    struct client *shop = client_connects(m), *batch = client_connects(m),
+                  *other = client_connects(m);
+    client_asks(shop, "set login 0 0 8\r\nshop one\r\n", "STORED\r\n");
+    client_asks(batch, "set login 0 0 9\r\nbatch two\r\n", "STORED\r\n");
+    client_asks(other, "set login 0 0 11\r\nother three\r\n", "STORED\r\n");
+    client_sets(shop, "k");
+    assert_int_equal(holders("k", 0, 1), 1);
+    client_sets(batch, "l");
+    assert_int_equal(holders("l", 2, 3), 1);
+    client_finds(other, "k");
+    client_misses(other, "l");
+    client_asks(other, "set k 0 0 1\r\nx\r\n", "SERVER_ERROR you may only read\r\n");
+    m = moongate_start(example_text("27-users"), NULL);
+    client_asks(client_connects(m), "get k\r\n", "SERVER_ERROR who are you?\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +334,7 @@ int main(void)
         play(example_24_does_not_ask_again_for_what_is_not_there),
         play(example_25_has_an_address_for_each_application),
         play(example_26_speaks_tls_to_servers_that_are_not_near),
+        play(example_27_serves_whom_it_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
