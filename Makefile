@@ -25,7 +25,9 @@ HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
 OBJ      := $(SRC:src/%.c=$B/obj/%.o)
 CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o $B/obj/gen/page.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
-TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
+# These once more, with TLS between moongate and its servers: see tests/lib/overtls.h.
+OVERTLS  := e2e/protocol/framing e2e/servers/dialect
+TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
@@ -121,6 +123,9 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
+$B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
+	@ln -f $< $@
+
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 
@@ -134,7 +139,7 @@ $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
 # Some of them are a whole worker, all but its script.
-WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz proxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
@@ -145,6 +150,18 @@ READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz mcrouter_fuzz,$B/tests/fuzz
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)
+
+# TLS: the net floor, and OpenSSL's own end of a connection.
+SECURE := $(filter src/base/% src/net/%,$(SRC))
+SECURE_LIB := $(addprefix tests/lib/,certs.c secure.c octets.c)
+SECURE_FUZZ := $B/tests/fuzz/tls_fuzz $B/fuzz/tls_fuzz
+$B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o)
+$B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
+$(SECURE_FUZZ): FUZZLIBS = $(LIBS)
+
+# Who may be a client.
+$B/tests/fuzz/auth_fuzz: $B/obj/net/users.o
+$B/fuzz/auth_fuzz: src/net/users.c
 
 # routelib's reader runs Lua. Under clang's AddressSanitizer, too, each block of its state is a malloc.
 ROUTELIB := $(READERS) $(addprefix src/script/,routelib.c memory.c library.c depth.c)

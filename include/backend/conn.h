@@ -15,10 +15,14 @@
 #include "net/stream.h"
 #include "protocol/dialect.h"
 
+/* Seconds until a connection in QUEUED is begun, unless it is too many again. */
+#define CONN_PACE 0.002
+
 /* Each value says what brings the connection's next event; conn_set_state alone changes it. */
 enum conn_state {
-    CONN_IDLE,       /* nothing: not started, or ended for good */
-    CONN_RESOLVING,  /* the resolver: there is no address yet; calls wait as in CONNECTING */
+    CONN_IDLE,      /* nothing: not started, or ended for good */
+    CONN_RESOLVING, /* the resolver: there is no address yet; calls wait as in CONNECTING */
+    CONN_QUEUED, /* the timer: enough others were begun in this turn; calls wait as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls wait unless the last try failed */
     CONN_SECURING,   /* the server: the TLS handshake has begun; calls wait as above */
     CONN_LOGGING_IN, /* the server: user and password were sent, see credential; calls wait as above */
@@ -155,6 +159,13 @@ static inline void conn_close_line(struct conn *c)
 {
     if (c->line_open) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
+}
+
+/* The value of a request ends here. memcached before 1.6.39 reads a value alone, and then waits for its socket even if the TLS record that the
+ * value was in has another request behind it. So none has. */
+static inline void conn_end_value(struct conn *c)
+{
+    if (__builtin_expect(c->stream.tls != NULL, 0)) outq_end_record(&c->out);
 }
 
 /* No more keys go into the last get. One that is held back gets its line end when it is written. */

@@ -133,6 +133,8 @@ struct backends {
     ev_timer again;         /* runs while there are any */
     struct secure *secures; /* owned: what `tls` in settings counts, see secure */
     uint32_t secures_n;
+    double begun_at; /* connections that were begun in the turn of that time */
+    uint32_t begun;
     struct credential **credentials; /* owned: what `auth` in settings counts, see credential */
     uint32_t credentials_n;
     double shaken_at, shaken; /* the seconds that handshakes took in the turn of that time */

@@ -74,6 +74,7 @@ struct live_event {
     uint8_t key[LIVE_KEY];             /* any bytes */
     char command[LIVE_COMMAND];
     char client[LIVE_CLIENT];
+    char identity[LIVE_NAME]; /* cut where it is longer */
     char listener[LIVE_NAME];
     char route[LIVE_ROUTE];
     char pool[LIVE_NAME];
@@ -126,7 +127,7 @@ void live_print_time(double at, char to[LIVE_TIME]);
 const char *live_slow_line(const struct live_event *e, char line[LIVE_LINE]);
 
 /* Prints it as one line of columns, without its end: the time in UTC, microseconds, command, key, result, bytes, server, pool, route,
- * client, listener, and for an error its text, which may have spaces. Columns without a value are "-". */
+ * client (behind its identity and an `@`, where it has one), listener, and for an error its text, which may have spaces. Columns without a value are "-". */
 const char *live_line(const struct live_event *e, char line[LIVE_LINE]);
 
 /* Prints n bytes so that they take one column of one line of text: printable ASCII as it is, but for backslash and space; other bytes

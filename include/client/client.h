@@ -28,6 +28,7 @@
 
 struct board;
 struct presence;
+struct binary_steps;
 struct reply;
 struct tls_context;
 struct users;
@@ -42,6 +43,13 @@ enum client_state {
     CLIENT_ENDING,    /* reads no more; closes once all is answered (quit, end of input) */
     CLIENT_LINGERING, /* all is answered and our side shut; input is dropped until it closes */
     CLIENT_CLOSED,    /* its memory is freed at the end of the turn */
+};
+
+/* How replies are made; copied into each. All 0: in lines. */
+struct framing {
+    uint32_t opaque; /* of a frame, as it came */
+    uint8_t opcode;  /* of a frame */
+    uint8_t manner;  /* bits of enum reply_manner */
 };
 
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
@@ -61,12 +69,12 @@ struct client {
     struct rules *rules;           /* what that asks of it, a reference; NULL: nothing */
     struct who *who;               /* owned; NULL: nothing is known but its socket */
     struct stream stream;
-    uint32_t affinity; /* its number */
-    uint16_t listener; /* that it came through: its place in --bind, or its label's number */
-    bool by_listener;  /* the script says where that is, and may have a route for it */
-    uint32_t owed;     /* replies in its list */
-    uint32_t opaque;   /* of the frame that is taken, as it came */
-    uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
+    uint32_t affinity;      /* its number */
+    uint16_t listener;      /* that it came through: its place in --bind, or its label's number */
+    bool by_listener;       /* the script says where that is, and may have a route for it */
+    uint32_t owed;          /* replies in its list */
+    struct framing framing; /* of the frame that is taken */
+    uint64_t handover;      /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
     uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     uint32_t progress;   /* bytes that it has sent since busy_at */
@@ -91,9 +99,8 @@ struct client {
     uint16_t address_place; /* where its address and identity are counted: see crowd.h */
     uint16_t identity_place;
     enum client_state state;
-    uint8_t opcode; /* of the frame that is taken */
-    bool is_cut;    /* its answer has ended in the middle of a value: it is to be closed */
-    double since;   /* as turn.now: when it came to this worker; what follows counts from then on */
+    bool is_cut;  /* its answer has ended in the middle of a value: it is to be closed */
+    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *
@@ -164,6 +171,7 @@ struct clients {
     struct client *all;
     struct client *numbered[CLIENTS_NUMBERS]; /* all, by their numbers */
     struct client *dirty;                     /* those with something to write or to decide */
+    struct binary_steps *due;                 /* requests of binary clients that follow others */
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;

@@ -18,6 +18,9 @@ void entry_begin(struct client *c, struct newcomer *n);
 /* The only function that writes c->entry. */
 void client_enter(struct client *c, enum client_entry entry);
 
+/* It must come in within a time, see waits.h: more is asked of it than its first bytes, for which a client may take its time. */
+bool entry_is_timed(const struct client *c);
+
 /* It has passed what it waited for: on to what is asked of it next. */
 void client_passes(struct client *c);
 

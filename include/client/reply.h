@@ -38,19 +38,21 @@ struct reply {
     struct board_command *counts; /* for its command */
     /* The complete answer, while replies before it are not complete; until then, the bytes that its parts point to. */
     struct outq store;
+    union {
+        struct framing framing;
+        struct {
+            uint32_t opaque;
+            uint8_t opcode, manner;
+        };
+    };
     /* The line that ends a multi-key get instead of END; or NULL. */
     char *failure;
     /* Key and opaque that the answer to a meta command repeats; of stats, the word behind it; of a frame, its key; or NULL. */
     char *echo;
-    union {
-        uint32_t failure_len;
-        uint32_t opaque; /* of a frame, as it came */
-    };
+    uint32_t failure_len;
     uint16_t echo_len;
     uint16_t echo_room;
     uint8_t command;  /* enum command */
-    uint8_t manner;   /* bits of enum reply_manner */
-    uint8_t opcode;   /* of a frame */
     bool quiet;       /* a meta command's q: its common answer is not sent */
     bool is_streamed; /* its head is in its client's output, and data follows: see streaming */
     bool fails_whole; /* of a multi-key get: its failure is the whole answer */
@@ -100,6 +102,9 @@ void reply_complete(struct reply *reply, size_t bytes);
 
 /* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why);
+
+/* Frees one that waits for nothing any more, and its client has closed. */
+void reply_drop(struct reply *reply);
 
 /* Keeps what k and O make an answer repeat. */
 void reply_keep_echo(struct reply *reply, const struct request *r);

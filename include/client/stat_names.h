@@ -172,7 +172,6 @@
     X(detail_enabled, "likewise")                                                                  \
     X(tcp_backlog, "of the servers' listeners")                                                    \
     X(binding_protocol, "of the servers' listeners")                                               \
-    X(auth_enabled_sasl, "between moongate and its servers")                                       \
     X(watcher_logbuf_size, "`watch` is for a single server")                                       \
     X(worker_logbuf_size, "`watch` is for a single server")                                        \
     X(inline_ascii_response, "how an old server builds its answers")                               \

@@ -1,4 +1,4 @@
-/* waits: clients that keep moongate waiting are closed: those that do not come in (PROXY header, TLS handshake) within ENTRY_SECONDS, and
+/* waits: clients that keep moongate waiting are closed: those that do not come in (PROXY header, TLS handshake, authentication) within ENTRY_SECONDS, and
  * those that are idle for longer than --idle-timeout.
  *
  * Embedded in the set of clients, which owns it. No client has a timer: one timer for all runs while there is anything to look at. One worker.
@@ -33,7 +33,7 @@ void waits_init(struct clients *set);
 /* The limits have changed: whether it looks for idle ones follows from them. */
 void waits_follow(struct clients *set);
 
-/* c waits for a header or a handshake. */
+/* c has come, and entry_is_timed. */
 void waits_note_entrant(struct client *c);
 
 /* c goes. */

@@ -200,6 +200,7 @@ struct mc_pool {
     const struct mc_pool *parent;    /* that it inherits from; or NULL */
     const struct tree_node *servers; /* a list of strings */
     const char **texts;              /* the servers as moongate writes them */
+    bool *tls;                       /* of each: it is spoken to by TLS */
     const char *options, *weights;   /* as its first PoolRoute spreads keys; NULL: there is none */
     struct mc_hash hash;
     const char *shown; /* its name in the script */
@@ -218,9 +219,12 @@ bool mc_write_pools(struct mc *m);
 /* Options that all pools have: a call of mg.defaults. */
 void mc_write_defaults(struct mc *m, FILE *to);
 
-/* A server as moongate writes it, in *to. */
+/* A server as moongate writes it, in *to. *tls: what its pool says, and then what it says. */
 bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text protocol,
-               const char **to);
+               const char **to, bool *tls);
+
+/* How connections are secured: false: refused. */
+bool mc_read_security(struct mc *m, const struct tree_node *node, struct tree_text text, bool *tls);
 
 /* The route over a pool, which keys are spread over by that hash, with the shadows of `node`. */
 bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,

@@ -23,6 +23,7 @@ struct outq_segment {
     struct pipe *pipe; /* holds `piped` bytes, and the segment a reference: there are no others */
     size_t piped;
     size_t size; /* as borrowed from the slab */
+    bool ends_record;
     uint8_t room[];
 };
 
@@ -61,6 +62,10 @@ void outq_append_alone(struct outq *q, const void *bytes, size_t n);
 /* Adds the n bytes at `bytes`, which are inside blob: takes a reference for a long piece, copies a short one. With blob NULL it
  * copies. */
 void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, size_t n);
+
+/* What follows goes in another TLS record than what is there: for readers that wait for the socket although they have bytes of a record
+ * yet. A plain stream knows no difference. */
+void outq_end_record(struct outq *q);
 
 /* Adds the n bytes (> 0) that were put into the pipe last: takes a reference. Such a queue is written to a socket. */
 void outq_append_pipe(struct outq *q, struct pipe *pipe, size_t n);

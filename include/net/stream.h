@@ -65,7 +65,7 @@ static inline ssize_t stream_read(struct stream *s, void *to, size_t len)
     return stream_readv(s, &place, 1);
 }
 
-/* Takes bytes of the n pieces at `from`, as many as it says. A TLS stream keeps the records of what it took until the socket takes
+/* Takes bytes of the n pieces at `from`, as many as it says. A piece of no bytes ends a TLS record. A TLS stream keeps the records of what it took until the socket takes
  * them (stream_is_drained), so what was taken need not be offered again. */
 static inline ssize_t stream_writev(struct stream *s, const struct iovec *from, int n)
 {

@@ -24,8 +24,4 @@ struct tls_files {
 struct tls_context *tls_files_server(const struct tls_files *files, struct bundle *b,
                                      struct certificate *about, char why[TLS_WHY]);
 
-/* A context for connections to servers. cert may be missing; so may ca: then it is the system's store. */
-struct tls_context *tls_files_client(const struct tls_files *files, struct bundle *b,
-                                     char why[TLS_WHY]);
-
 #endif

@@ -110,6 +110,7 @@ extern const struct binary_info binary_table[BINARY_OPCODE_COUNT];
     X(AUTH_CONTINUES, 0x21, "")                                                                    \
     X(UNKNOWN_COMMAND, 0x81, "Unknown command")                                                    \
     X(NO_MEMORY, 0x82, "Out of memory")                                                            \
+    X(NOT_SUPPORTED, 0x83, "Not supported")                                                        \
     X(INTERNAL, 0x84, "Internal error")                                                            \
     X(FAILED_FOR_NOW, 0x86, "Temporary failure")
 

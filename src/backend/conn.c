@@ -30,7 +30,8 @@ static bool is_asking(const struct conn *c)
 /* True: a connection in that state has a descriptor. */
 static bool is_open(enum conn_state state)
 {
-    return state != CONN_IDLE && state != CONN_RESOLVING && state != CONN_WAITING;
+    return state != CONN_IDLE && state != CONN_RESOLVING && state != CONN_QUEUED &&
+           state != CONN_WAITING;
 }
 
 bool conn_sane(const struct conn *c)
@@ -175,6 +176,7 @@ double conn_next_alarm(const struct conn *c)
     double at = INFINITY;
     switch (c->state) {
     case CONN_RESOLVING: at = c->failed ? INFINITY : c->since + s->connect_timeout; break;
+    case CONN_QUEUED: at = c->since + CONN_PACE; break;
     case CONN_CONNECTING:
     case CONN_SECURING:
     case CONN_LOGGING_IN:

@@ -136,6 +136,14 @@ static void alarm_resolving(struct conn *c)
         conn_set_alarm(c, conn_next_alarm(c));
 }
 
+static void alarm_queued(struct conn *c)
+{
+    if (conn_now(c) - c->since >= CONN_PACE)
+        conn_report(c, NEWS_RETRY);
+    else
+        conn_set_alarm(c, conn_next_alarm(c));
+}
+
 /* A NAT or a firewall may drop an idle connection without a word, so the server is sent a question now and then (setting
  * idle_probe). A connection apart is closed instead. */
 static void alarm_idle(struct conn *c)
@@ -162,6 +170,8 @@ static void conn_alarm(struct conn *c)
     fifo_expire(c);
     if (c->state == CONN_RESOLVING)
         alarm_resolving(c);
+    else if (c->state == CONN_QUEUED)
+        alarm_queued(c);
     else if (backend_is_late(c->backend))
         conn_report(c, NEWS_LATE);
     else if (c->state != CONN_READY && has_waited(c))

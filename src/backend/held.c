@@ -41,7 +41,10 @@ void held_write(struct conn *c, struct call *call)
         call_write_as_mg(call, &c->out);
     } else {
         outq_splice(&c->out, call->wire);
-        if (command_info(call->command)->shape == SHAPE_RETRIEVE) outq_append(&c->out, "\r\n", 2);
+        if (command_info(call->command)->shape == SHAPE_RETRIEVE)
+            outq_append(&c->out, "\r\n", 2);
+        else
+            conn_end_value(c);
     }
     slab_return(call->wire, sizeof *call->wire);
     call->wire = NULL;

@@ -20,6 +20,8 @@
  * connection only waits: the resolver tries on by itself, and then relocate begins.
  */
 
+enum { BEGUN_AT_ONCE = 64 };
+
 /* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not
  * come at the same moment. */
 static double back_off(const struct conn *c)
@@ -54,6 +56,23 @@ static void stay_down(struct conn *c)
     conn_set_alarm(c, INFINITY);
 }
 
+/* True: as many connections as one turn begins were begun in this one. Each takes the kernel some 20 us, and when a network comes back
+ * they all come at once. */
+static bool is_crowded(struct backends *set)
+{
+    if (set->begun_at != set->now) set->begun = 0;
+    set->begun_at = set->now;
+    return ++set->begun > BEGUN_AT_ONCE;
+}
+
+/* Its timer begins it, where it was not begun by then. */
+static void queue(struct conn *c)
+{
+    if (c->state != CONN_QUEUED) conn_set_state(c, CONN_QUEUED);
+    c->since = conn_now(c);
+    conn_set_alarm(c, conn_next_alarm(c));
+}
+
 void retry_now(struct conn *c)
 {
     assert(c->stream.fd < 0 && c->backend->set->loop);
@@ -62,10 +81,12 @@ void retry_now(struct conn *c)
         return;
     }
     const struct addr *addr = backend_addr(c->backend, &c->peer);
-    if (addr)
-        connect_begin(c, addr);
-    else
+    if (!addr)
         connect_resolve(c);
+    else if (is_crowded(c->backend->set))
+        queue(c);
+    else
+        connect_begin(c, addr);
 }
 
 void retry_later(struct conn *c)
@@ -118,7 +139,7 @@ bool retry_for_call(struct conn *c)
 
 void retry_due(struct conn *c)
 {
-    assert(c->state == CONN_WAITING);
+    assert(c->state == CONN_WAITING || c->state == CONN_QUEUED);
     if (!c->backend->down || c == c->backend->conns[0]) retry_now(c);
 }
 

@@ -192,13 +192,16 @@ static size_t write_classic(struct conn *conn, struct call *call, const struct r
     call->line_len = (uint32_t)len;
     if (command_info(said->command_id)->shape != SHAPE_STORE) return len;
     write_value(&conn->out, said);
+    conn_end_value(conn);
     return len + said->value_len + 2;
 }
 
 /* Into the stream of conn, in the words of `said` if that is not NULL; or into the call, where conn holds requests back. The line of a get stays open for further keys. Returns
  * how many bytes the request has in all. */
-static size_t write_request(struct conn *conn, struct call *call, const struct request *r,
-                            const struct said *said)
+static inline __attribute__((always_inline)) size_t write_request(struct conn *conn,
+                                                                  struct call *call,
+                                                                  const struct request *r,
+                                                                  const struct said *said)
 {
     struct outq *out = &conn->out;
     if (said && said->frame) return framed_write(conn, call, r, said->frame);
@@ -210,7 +213,10 @@ static size_t write_request(struct conn *conn, struct call *call, const struct r
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
     conn->line_open = shape == SHAPE_RETRIEVE;
-    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(out, r);
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) {
+        write_value(out, r);
+        conn_end_value(conn);
+    }
     call->line_len = (uint32_t)len;
     return len + bytes_behind(shape, r);
 }
@@ -229,7 +235,8 @@ static unsigned traits_of(const struct backend *b, const struct request *r)
 }
 
 /* The connection that takes r; NULL when the server does not know such a command. */
-static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
+static inline __attribute__((always_inline)) struct conn *
+conn_for(struct backend *b, struct conn *usual, const struct request *r)
 {
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;

@@ -167,6 +167,7 @@ void live_make_sane(struct live_event *e)
 {
     END(e->command);
     END(e->client);
+    END(e->identity);
     END(e->listener);
     END(e->route);
     END(e->pool);

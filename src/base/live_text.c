@@ -43,13 +43,21 @@ static int add(char *to, size_t room, const char *word, const char *text)
     return n < (int)room ? n : (int)room - 1;
 }
 
+/* `user:bob@10.0.0.1:4711`, or the address alone. Returns text. */
+static const char *who(const struct live_event *e, char text[LIVE_NAME + LIVE_CLIENT])
+{
+    snprintf(text, LIVE_NAME + LIVE_CLIENT, "%s%s%s", e->identity, e->identity[0] ? "@" : "",
+             e->client);
+    return text;
+}
+
 const char *live_slow_line(const struct live_event *e, char line[LIVE_LINE])
 {
-    char key[4 * LIVE_KEY + 2];
+    char key[4 * LIVE_KEY + 2], client[LIVE_NAME + LIVE_CLIENT];
     int n = snprintf(line, LIVE_LINE, "%s%s%s: %.1f ms: %s", e->command, e->key_len ? " " : "",
                      e->key_len ? live_escape(e->key, e->key_len, key) : "", (double)e->us / 1e3,
                      e->result == LIVE_ERROR ? e->text : live_result_text(e->result));
-    n += add(line + n, (size_t)(LIVE_LINE - n), "client", e->client);
+    n += add(line + n, (size_t)(LIVE_LINE - n), "client", who(e, client));
     n += add(line + n, (size_t)(LIVE_LINE - n), "route", e->route);
     n += add(line + n, (size_t)(LIVE_LINE - n), "pool", e->pool);
     n += add(line + n, (size_t)(LIVE_LINE - n), "server", e->server);
@@ -79,7 +87,7 @@ static char *add_column(char *to, const char *text)
 
 const char *live_line(const struct live_event *e, char line[LIVE_LINE])
 {
-    char when[LIVE_TIME], key[4 * LIVE_KEY + 2];
+    char when[LIVE_TIME], key[4 * LIVE_KEY + 2], client[LIVE_NAME + LIVE_CLIENT];
     live_print_time(e->at, when);
     int n = snprintf(line, LIVE_LINE, "%s %llu %s %s %s %llu", when, (unsigned long long)e->us,
                      e->command, live_escape(e->key, e->key_len, key), live_result_text(e->result),
@@ -88,7 +96,7 @@ const char *live_line(const struct live_event *e, char line[LIVE_LINE])
     to = add_column(to, e->server);
     to = add_column(to, e->pool);
     to = add_column(to, e->route);
-    to = add_column(to, e->client);
+    to = add_column(to, who(e, client));
     to = add_column(to, e->listener);
     if (!e->text[0]) return line;
     *to++ = ' ';

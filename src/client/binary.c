@@ -11,6 +11,7 @@
 
 #include "base/slab.h"
 #include "client/binary_reply.h"
+#include "client/binary_steps.h"
 #include "client/own_keys.h"
 #include "client/reply.h"
 #include "client/requests.h"
@@ -68,23 +69,43 @@ static void keep_key(struct reply *reply, const struct request *r)
     memcpy(reply->echo, (const void *)r->key_at, r->key_len);
 }
 
-static void route(struct client *c, struct request *r, unsigned command)
+bool binary_fill_request(struct client *c, const struct binary_frame *f, struct request *r)
 {
+    uint8_t words[BINARY_WORDS_ROOM];
+    if (!binary_to_request(f, c->turn->limits.rules.strict_keys, r, words)) return false;
+    if (r->args_at != (uintptr_t)words) return true;
+    r->args_at = (uintptr_t)arena_alloc(c->turn->arena, r->args_len);
+    memcpy((void *)r->args_at, words, r->args_len);
+    return true;
+}
+
+void binary_own_request(struct reply *reply, struct request *r)
+{
+    struct client *c = reply->client;
+    r->affinity = c->affinity;
+    r->function_id = client_entrance(c);
+    if (reply->sights) r->meta |= META_SEEN;
+    r->owner = (uintptr_t)reply;
+    r->receiver = (uintptr_t)&reply_receiver;
+    c->turn->used++;
+}
+
+static void route(struct client *c, const struct binary_frame *f, struct request *r)
+{
+    const struct binary_info *info = &binary_table[f->opcode];
     uint8_t sent_as = r->command_id;
     if (__builtin_expect(c->set->own_keys != NULL, 0) && own_key_is(c->set, r)) {
         own_key_take(c, r);
         return;
     }
-    r->affinity = c->affinity;
-    r->function_id = client_entrance(c);
-    r->command_id = (uint8_t)command;
+    r->command_id = info->command;
     struct reply *reply = reply_create(c, r, 1);
     r->command_id = sent_as;
-    keep_key(reply, r);
-    if (reply->sights) r->meta |= META_SEEN;
-    r->owner = (uintptr_t)reply;
-    r->receiver = (uintptr_t)&reply_receiver;
-    c->turn->used++;
+    if (info->shape == BINARY_COUNT || info->shape == BINARY_TOUCH)
+        binary_steps_keep(reply, f);
+    else
+        keep_key(reply, r);
+    binary_own_request(reply, r);
 }
 
 /* A set that is too large leaves no old value behind, as in memcached: a delete whose answer is dropped. */
@@ -100,14 +121,10 @@ static void drop_value(struct client *c, const struct binary_frame *f)
     if (!binary_to_request(&gone, c->turn->limits.rules.strict_keys, r, none)) return;
     r->args_at = (uintptr_t) "b";
     r->args_len = r->meta & META_BASE64 ? 1 : 0;
-    r->affinity = c->affinity;
-    r->function_id = client_entrance(c);
     struct reply *reply = reply_create(c, r, 1);
     reply->manner = REPLY_SILENT;
     reply_is_own(reply);
-    r->owner = (uintptr_t)reply;
-    r->receiver = (uintptr_t)&reply_receiver;
-    c->turn->used++;
+    binary_own_request(reply, r);
 }
 
 /* --- any frame --------------------------------------------------------------------------------- */
@@ -150,9 +167,13 @@ static void take_sasl(struct client *c, const struct binary_frame *f)
 /* I14: before it is in, a client may ask for the version and say who it is; anything else ends it, as in memcached with SASL. */
 static bool may_come(struct client *c, const struct binary_frame *f)
 {
-    if (c->entry == ENTRY_IN || binary_table[f->opcode].command == COMMAND_NONE ||
-        f->opcode == BINARY_OP_VERSION)
-        return true;
+    switch (f->opcode) {
+    case BINARY_OP_VERSION:
+    case BINARY_OP_SASL_LIST:
+    case BINARY_OP_SASL_AUTH:
+    case BINARY_OP_SASL_STEP: return true;
+    default: break;
+    }
     refuse(c, f, BINARY_AUTH_FAILED);
     client_end(c, "not authenticated");
     return false;
@@ -161,19 +182,14 @@ static bool may_come(struct client *c, const struct binary_frame *f)
 static void take_whole(struct client *c, const struct binary_frame *f, struct blob *blob)
 {
     const struct binary_info *info = &binary_table[f->opcode];
-    uint8_t words[BINARY_WORDS_ROOM];
     if (info->command == COMMAND_NONE) {
         take_sasl(c, f);
         return;
     }
     struct request *r = turn_slot(c->turn);
-    if (!binary_to_request(f, c->turn->limits.rules.strict_keys, r, words)) {
+    if (!binary_fill_request(c, f, r)) {
         refuse(c, f, BINARY_INVALID);
         return;
-    }
-    if (r->args_at == (uintptr_t)words) {
-        r->args_at = (uintptr_t)arena_alloc(c->turn->arena, r->args_len);
-        memcpy((void *)r->args_at, words, r->args_len);
     }
     if (info->shape > BINARY_TOUCH) {
         take_local(c, f, r);
@@ -181,7 +197,7 @@ static void take_whole(struct client *c, const struct binary_frame *f, struct bl
     }
     count_request(c->turn->row, info->shape);
     r->value_blob = (uintptr_t)blob;
-    route(c, r, info->command);
+    route(c, f, r);
 }
 
 static void take_refused(struct client *c, const struct binary_frame *f,
@@ -191,6 +207,12 @@ static void take_refused(struct client *c, const struct binary_frame *f,
     if (p->error == BINARY_TOO_LARGE && binary_table[f->opcode].command == COMMAND_SET)
         drop_value(c, f);
     c->swallow = p->swallow;
+}
+
+/* It is closed without a word. */
+static bool is_nothing(const struct binary_parse *p)
+{
+    return p->status == BINARY_CLOSE && p->error == BINARY_OK;
 }
 
 /* Where the next frame begins is not known, or memcached does not want to know. */
@@ -223,12 +245,9 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         }
         c->turn->row->requests++;
         c->requests++;
-        c->opcode = f.opcode;
-        c->opaque = f.opaque;
+        c->framing = (struct framing){f.opaque, f.opcode, REPLY_IN_FRAMES};
         at += p.consumed;
-        if (p.status != BINARY_CLOSE && __builtin_expect(c->entry != ENTRY_IN, 0) &&
-            !may_come(c, &f))
-            break;
+        if (__builtin_expect(c->entry != ENTRY_IN, 0) && !is_nothing(&p) && !may_come(c, &f)) break;
         switch (p.status) {
         case BINARY_WHOLE: take_whole(c, &f, blob); break;
         case BINARY_REFUSED: take_refused(c, &f, &p); break;

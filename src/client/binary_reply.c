@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "client/binary_steps.h"
+#include "protocol/classic.h"
 #include "protocol/request.h"
 #include "protocol/text.h"
 #include "protocol/value.h"
@@ -36,6 +38,13 @@ static const struct binary_info *info_of(const struct reply *reply)
 static bool is_quiet(const struct reply *reply)
 {
     return info_of(reply)->answers & BINARY_QUIET;
+}
+
+/* The client's key, where it was kept. */
+static const void *key_of(const struct reply *reply)
+{
+    const struct binary_steps *s = binary_steps_of(reply);
+    return s ? (const void *)s->key : (const void *)reply->echo;
 }
 
 static bool reads(const struct reply *reply)
@@ -121,7 +130,7 @@ static void set_key(const struct reply *reply, const struct call_news *news,
 {
     if (!(info_of(reply)->answers & BINARY_KEYED)) return;
     const struct response *r = news->response;
-    body->key = reply->echo       ? (const void *)reply->echo
+    body->key = reply->echo       ? key_of(reply)
                 : news->key.shown ? (const void *)news->key.shown
                                   : (const void *)r->key;
     a->key_len = reply->echo ? reply->echo_len : news->key.shown ? news->key.shown_len : r->key_len;
@@ -157,7 +166,8 @@ static void answer_number(struct reply *reply, const struct response_value *v)
     struct binary_answer a = begin(reply, BINARY_OK);
     uint64_t number = v->number;
     uint8_t bytes[NUMBER];
-    if (v->at) (void)text_read_unsigned(v->at, v->len, &number);
+    if (!binary_steps_made(reply, &number) && v->at)
+        (void)text_read_unsigned(v->at, v->len, &number);
     binary_write64(bytes, number);
     a.cas = v->cas;
     a.value_len = NUMBER;
@@ -190,9 +200,9 @@ static void answer_not_found(struct reply *reply)
     struct binary_answer a = begin(reply, BINARY_NOT_FOUND);
     if (reads(reply) && is_quiet(reply)) {
         answer_nothing(reply);
-    } else if (reply->echo) {
+    } else if (reply->echo && info_of(reply)->answers & BINARY_KEYED) {
         a.key_len = reply->echo_len;
-        answer(reply, &a, &(struct body){.key = reply->echo});
+        answer(reply, &a, &(struct body){.key = key_of(reply)});
     } else {
         answer_error(reply, BINARY_NOT_FOUND);
     }
@@ -237,6 +247,7 @@ static void answer_refused(struct reply *reply, const struct response *r)
     size_t len = r->len - 2;
     enum binary_status status;
     error_of_line(&text, &len, &status);
+    if (classic_is_lacking(r)) status = BINARY_NOT_SUPPORTED;
     binary_answer_status(reply, status, text, len);
 }
 

@@ -236,7 +236,7 @@ static void look_held(struct client *c)
     if (stream_holds(&c->stream)) client_mark_dirty(c);
 }
 
-static void client_readable(struct client *c)
+static inline __attribute__((always_inline)) void client_readable(struct client *c)
 {
     if (c->state == CLIENT_LINGERING) {
         discard_input(c);
@@ -316,6 +316,12 @@ static void finished(struct client *c)
     }
 }
 
+/* Of a TLS client: what the socket will not say is there. */
+static __attribute__((noinline)) void read_held(struct client *c)
+{
+    if (stream_holds(&c->stream) && wants_input(c)) client_readable(c);
+}
+
 /* Writing comes first: it makes the room that the rest of the decisions are about. */
 void client_settle(struct client *c)
 {
@@ -341,7 +347,7 @@ void client_settle(struct client *c)
     if (c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c))
         requests_resume(c);
     if (outq_is_empty(&c->out) && !c->head && stream_is_drained(&c->stream)) finished(c);
-    if (stream_holds(&c->stream) && wants_input(c)) client_readable(c);
+    if (__builtin_expect(c->stream.tls != NULL, 0)) read_held(c);
     if (c->state != CLIENT_CLOSED) client_watch(c);
 }
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <unistd.h>
 
+#include "client/binary_steps.h"
 #include "client/entry.h"
 #include "client/unfinished.h"
 #include "net/labels.h"
@@ -24,6 +25,7 @@ static void shut_alone(void *about, int fd, uint64_t handover)
 static void settle(void *front)
 {
     struct clients *set = front;
+    if (set->due) binary_steps_go_on(set);
     while (set->dirty) {
         struct client *c = set->dirty;
         set->dirty = c->next_dirty;

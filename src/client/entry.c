@@ -52,6 +52,11 @@ static bool wants_authentication(const struct client *c)
     return c->set->users && !(c->rules && c->rules->no_auth);
 }
 
+bool entry_is_timed(const struct client *c)
+{
+    return c->entry < ENTRY_KNOCKS || (c->entry < ENTRY_IN && wants_authentication(c));
+}
+
 void client_passes(struct client *c)
 {
     switch (c->entry) {
@@ -110,7 +115,7 @@ void entry_begin(struct client *c, struct newcomer *n)
         client_enter(c, ENTRY_PROXY);
     else if (!has_moved || c->entry == ENTRY_TLS)
         client_enter(c, first_entry(c));
-    if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
+    if (entry_is_timed(c)) waits_note_entrant(c);
     if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
         (void)crowd_takes_identity(c, has_moved);
 }

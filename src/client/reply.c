@@ -9,6 +9,7 @@
 
 #include "base/slab.h"
 #include "client/binary_reply.h"
+#include "client/binary_steps.h"
 #include "client/parts.h"
 #include "client/sight.h"
 #include "client/state.h"
@@ -42,9 +43,7 @@ static inline __attribute__((always_inline)) struct reply *append(struct client 
                             .waiting = keys,
                             .began = c->turn->now,
                             .counts = counts,
-                            .opaque = c->opaque,
-                            .manner = c->front == FRONT_BINARY ? REPLY_IN_FRAMES : 0,
-                            .opcode = c->opcode,
+                            .framing = c->framing,
                             .command = (uint8_t)command};
     tally_request(c, counts);
     if (c->tail)
@@ -80,7 +79,8 @@ static void reply_destroy(struct reply *reply)
     slab_return(reply, sizeof *reply);
 }
 
-static void append_stats(struct client *c, const struct reply *reply)
+/* Rare: it would make the usual way longer. */
+static void __attribute__((noinline)) append_stats(struct client *c, const struct reply *reply)
 {
     struct outq lines = {0};
     if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &lines)) {
@@ -108,13 +108,13 @@ static void flush_head(struct client *c)
 }
 
 /* I1: into the client's output only when no reply is before it. */
-struct outq *reply_place(struct reply *reply)
+static struct outq *place_of(struct reply *reply)
 {
     struct client *c = reply->client;
     return c->head == reply ? &c->out : &reply->store;
 }
 
-void reply_complete(struct reply *reply, size_t bytes)
+static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
@@ -137,20 +137,43 @@ static bool nobody_reads(struct reply *reply)
     return true;
 }
 
-bool reply_take_answer(struct reply *reply)
+void reply_drop(struct reply *reply)
+{
+    reply->waiting = 0;
+    (void)nobody_reads(reply);
+}
+
+static bool take_answer(struct reply *reply)
 {
     assert(reply->waiting == 1);
     reply->waiting = 0;
     return !nobody_reads(reply);
 }
 
+/* --- for those that make its bytes ------------------------------------------------------------- */
+
+bool reply_take_answer(struct reply *reply)
+{
+    return take_answer(reply);
+}
+
+struct outq *reply_place(struct reply *reply)
+{
+    return place_of(reply);
+}
+
+void reply_complete(struct reply *reply, size_t bytes)
+{
+    complete(reply, bytes);
+}
+
 /* --- one key ----------------------------------------------------------------------------------- */
 
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
 {
-    if (!reply_take_answer(reply)) return;
-    outq_append_alone(reply_place(reply), bytes, len);
-    reply_complete(reply, len);
+    if (!take_answer(reply)) return;
+    outq_append_alone(place_of(reply), bytes, len);
+    complete(reply, len);
 }
 
 /* I5: the answer to a noreply is read like any other, and dropped here. */
@@ -168,27 +191,27 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
         answer_line(reply, r->bytes, r->len);
         return;
     }
-    if (!reply_take_answer(reply)) return;
-    outq_append_blob(reply_place(reply), news->blob, r->bytes, r->len);
-    reply_complete(reply, r->len);
+    if (!take_answer(reply)) return;
+    outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
+    complete(reply, r->len);
 }
 
 /* An outcome without a response: the server was not reached, or a route or the script refused. */
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
-    if (!reply_take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    if (!take_answer(reply)) return;
+    struct outq *to = place_of(reply);
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
-    reply_complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
+    complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
 }
 
 static void answer_value(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (!reply_take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    if (!take_answer(reply)) return;
+    struct outq *to = place_of(reply);
     if (r->key && news->key.shown != news->key.sent)
         streaming_append_shown(to, news);
     else if (news->blob)
@@ -197,40 +220,29 @@ static void answer_value(struct reply *reply, const struct call_news *news)
         outq_append_alone(to, r->bytes, r->len);
     else
         outq_append(to, r->bytes, r->len);
-    reply_complete(reply, r->len);
+    complete(reply, r->len);
 }
 
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why)
 {
-    if (!reply_take_answer(reply)) return;
+    if (!take_answer(reply)) return;
     if (news)
         streaming_end(reply, news);
     else
         streaming_cut(reply, why);
-    reply_complete(reply, reply->passed);
-}
-
-/* Its answer is made when it is complete and comes to the head. */
-struct reply *reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
-{
-    struct reply *reply = reply_create(c, r, 1);
-    reply->echo_room = (uint16_t)(len + 1);
-    reply->echo = slab_borrow(reply->echo_room);
-    reply->echo_len = (uint16_t)len;
-    memcpy(reply->echo, what, len);
-    return reply;
+    complete(reply, reply->passed);
 }
 
 void reply_finish(struct reply *reply, struct outq *answer)
 {
-    if (!reply_take_answer(reply)) {
+    if (!take_answer(reply)) {
         outq_release(answer);
         return;
     }
     if (reply->manner & REPLY_IN_FRAMES) binary_put_in_frames(reply, answer);
     size_t bytes = answer->bytes;
-    outq_splice(reply_place(reply), answer);
-    reply_complete(reply, bytes);
+    outq_splice(place_of(reply), answer);
+    complete(reply, bytes);
 }
 
 /* --- one of several keys ----------------------------------------------------------------------- */
@@ -243,14 +255,14 @@ static void one_less(void *owner)
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
-    struct outq *to = reply_place(reply);
+    struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
     if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
-    reply_complete(reply, bytes);
+    complete(reply, bytes);
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
@@ -314,17 +326,33 @@ static void reply_fail(struct reply *reply, enum tally_error error, const char *
     }
 }
 
+static inline __attribute__((always_inline)) void account(struct reply *reply,
+                                                          const struct response *r)
+{
+    if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
+    if (!reply->parts_n) reply_count(reply, r->kind, 1);
+    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
+}
+
+/* In frames, or not at all. */
+static void answered_otherwise(struct reply *reply, const struct call_news *news)
+{
+    if (reply->manner & REPLY_IN_FRAMES && binary_steps_follow(reply, news->response)) return;
+    account(reply, news->response);
+    if (!answered_silently(reply)) binary_answered(reply, news);
+}
+
 /* I9: an error from a server, CLIENT_ERROR too, is a response like any other: it goes to the client whose request it answers. */
 static inline __attribute__((always_inline)) void answered(struct reply *reply,
                                                            const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
-    if (!reply->parts_n) reply_count(reply, r->kind, 1);
-    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (__builtin_expect(reply->manner != 0, 0)) {
-        if (!answered_silently(reply)) binary_answered(reply, news);
-    } else if (reply->is_streamed) {
+        answered_otherwise(reply, news);
+        return;
+    }
+    account(reply, r);
+    if (reply->is_streamed) {
         reply_end_streamed(reply, news, NULL);
     } else if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
@@ -395,25 +423,6 @@ const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_joined = one_less,
                                         .is_awaited = reply_is_awaited,
                                         .takes_streamed = true};
-
-void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
-{
-    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
-    if (c->head || c->front == FRONT_BINARY) {
-        struct outq line = {0};
-        struct reply *reply = reply_create_local(c, command);
-        reply_note_line(reply, bytes, len);
-        outq_append_alone(&line, bytes, len);
-        reply_finish(reply, &line);
-        return;
-    }
-    struct board_command *counts = tally_command(c->set, command);
-    tally_request(c, counts);
-    tally_time(c, counts, c->turn->now);
-    tally_error(c, counts, tally_error_of(bytes, len));
-    outq_append(&c->out, bytes, len);
-    client_mark_dirty(c);
-}
 
 /* I2: a reply that loses its client here gets no other one: what its calls still bring is dropped. */
 void replies_abandon(struct client *c)

@@ -19,6 +19,7 @@
 
 #include "base/process.h"
 #include "base/slab.h"
+#include "client/entry.h"
 #include "client/parts.h"
 #include "client/reply.h"
 #include "client/state.h"
@@ -359,6 +360,7 @@ static void tell(const struct ending *x, const struct sight *one, enum live_resu
     if (!one->route[0] && !one->is_routed && one->asked_n) COPY(e.route, "function that waits");
     set_address(s, x->client, e.client);
     if (x->client) COPY(e.listener, client_listener(x->client));
+    if (x->client) COPY(e.identity, client_identity(x->client));
     if (e.watchers & SLOW) log_slow(s, &e, x->end);
     struct live_event *place = s->ring ? live_place(s->ring, e.watchers) : NULL;
     if (!place) return;

@@ -11,6 +11,7 @@
 
 #include "client/client.h"
 #include "client/clients.h"
+#include "client/entry.h"
 #include "client/state.h"
 #include "net/outq.h"
 
@@ -48,7 +49,9 @@ void waits_note_entrant(struct client *c)
 static void close_late(struct client *c)
 {
     char address[ADDR_TEXT_MAX];
-    const char *what = c->entry == ENTRY_PROXY ? "PROXY header" : "TLS handshake";
+    const char *what = c->entry == ENTRY_PROXY ? "PROXY header"
+                       : c->entry == ENTRY_TLS ? "TLS handshake"
+                                               : "authentication";
     c->turn->row->entry_timeouts++;
     if (log_allows(&c->set->entry_lines, c->turn->now))
         log_warn("client %s at listener %s: closed: no %s within %d s", client_address(c, address),
@@ -63,7 +66,7 @@ static void look_at_entrants(struct clients *set)
         struct client *c = clients_find(set, entrant(w, 0)->number);
         w->first = (w->first + 1) % w->room;
         w->entrants_n--;
-        if (c && c->entry < ENTRY_KNOCKS) close_late(c);
+        if (c && entry_is_timed(c)) close_late(c);
     }
 }
 

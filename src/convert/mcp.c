@@ -42,9 +42,9 @@ static const struct function functions[] = {
     {OF_MCP, "backend_connections", "mg.pool's connections"},
     {OF_MCP, "backend_use_iothread", "nothing: moongate has processes (--workers), and no threads"},
     {OF_MCP, "backend_use_tls",
-     "nothing: servers are spoken to without TLS; put a TLS proxy beside moongate"},
-    {OF_MCP, "init_tls",
-     "nothing: servers are spoken to without TLS; put a TLS proxy beside moongate"},
+     "mg.defaults { tls = true }, or the pool's; servers are verified, unless tls = { verify = "
+     "false }"},
+    {OF_MCP, "init_tls", "not needed: the option tls of a pool is all that it takes"},
     {OF_MCP, "tcp_keepalive", "nothing: connections to servers always have keepalive"},
     {OF_MCP, "active_req_limit",
      "mg.outstanding_limit { ROUTE, NUMBER }; it counts in each worker"},

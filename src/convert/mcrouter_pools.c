@@ -30,19 +30,11 @@ const struct tree_node *mc_pool_get(const struct mc_pool *p, const char *name)
 /* Options that a pool has of its own: those that it inherits are looked at with the parent. */
 static bool check(struct mc *m, struct mc_pool *p)
 {
-    static const char *const off[] = {"security_mech", "use_ssl"};
     struct tree_text text;
     if (!mc_check_options(m, p->node, "a pool", pool_options)) return false;
     if (tree_get(p->node, "hash"))
         mc_note(m, tree_get(p->node, "hash"),
                 "a pool's hash has no effect: 'hash' counts in PoolRoute");
-    for (int i = 0; i < 2; i++) {
-        const struct tree_node *value = tree_get(p->node, off[i]);
-        bool is_off = !value || value->kind == TREE_NULL || tree_says(value, "plain") ||
-                      (value->kind == TREE_BOOL && !value->truth);
-        if (!is_off)
-            return mc_fail(m, value, "'%s': TLS to servers is not built yet: leave it out", off[i]);
-    }
     return mc_get_text(m, p->node, "a pool", "protocol", &text) &&
            mc_get_text(m, p->node, "a pool", "inherit", &text);
 }
@@ -68,9 +60,26 @@ static bool check_keys(struct mc *m, const struct mc_pool *p)
                    "prefix");
 }
 
+/* use_ssl, and security_mech, which wins; for servers that do not say it themselves. */
+static bool read_tls(struct mc *m, const struct mc_pool *p, bool *tls)
+{
+    const struct tree_node *use = mc_pool_get(p, "use_ssl"), *how = mc_pool_get(p, "security_mech");
+    *tls = false;
+    if (how && how->kind == TREE_STRING) return mc_read_security(m, how, how->text, tls);
+    if (how && how->kind != TREE_NULL)
+        return mc_fail(m, how, "'security_mech' is %s: write \"ssl\" or \"plain\"",
+                       tree_kind_name(how->kind));
+    if (!use || use->kind == TREE_NULL || (use->kind == TREE_BOOL && !use->truth)) return true;
+    if (use->kind != TREE_BOOL)
+        return mc_fail(m, use, "'use_ssl' is %s: write true or false", tree_kind_name(use->kind));
+    return mc_read_security(m, use, mc_str("ssl"), tls);
+}
+
 static bool read_servers(struct mc *m, struct mc_pool *p, const struct tree_node *at)
 {
     struct tree_text protocol = protocol_of(m, p);
+    bool tls;
+    if (!read_tls(m, p, &tls)) return false;
     p->servers = mc_pool_get(p, "servers");
     if (!p->servers)
         return mc_fail(m, p->node ? p->node : at, "pool '%s' has no 'servers': give it a list",
@@ -82,6 +91,7 @@ static bool read_servers(struct mc *m, struct mc_pool *p, const struct tree_node
         return mc_fail(m, p->servers, "pool '%s' has %u servers: here it takes %d at most",
                        p->name.bytes, p->servers->n, MC_LIST_MAX);
     p->texts = mc_alloc(m, (p->servers->n + 1) * sizeof *p->texts);
+    p->tls = mc_alloc(m, (p->servers->n + 1) * sizeof *p->tls);
     for (uint32_t i = 0; i < p->servers->n; i++) {
         const struct tree_node *server = p->servers->items[i];
         if (server->kind == TREE_OBJECT)
@@ -90,7 +100,8 @@ static bool read_servers(struct mc *m, struct mc_pool *p, const struct tree_node
         if (server->kind != TREE_STRING)
             return mc_fail(m, server, "a server is %s: write \"host:port\"",
                            tree_kind_name(server->kind));
-        if (!mc_server(m, server, protocol, &p->texts[i])) return false;
+        p->tls[i] = tls;
+        if (!mc_server(m, server, protocol, &p->texts[i], &p->tls[i])) return false;
     }
     return true;
 }

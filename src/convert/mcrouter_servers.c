@@ -41,24 +41,31 @@ static bool check_protocol(struct mc *m, const struct tree_node *node, struct tr
                    protocol.bytes);
 }
 
-static bool check_security(struct mc *m, const struct tree_node *node, struct tree_text security)
+/* mcrouter verifies its servers if an option of its command line says so. fizz and ktls12 are other programs for the same protocol; with
+ * tls_to_plain the two sides stop to encrypt after the handshake, which nobody else does. */
+bool mc_read_security(struct mc *m, const struct tree_node *node, struct tree_text text, bool *tls)
 {
-    if (!security.len || mc_same(security, "plain")) return true;
-    if (mc_same(security, "ssl") || mc_same(security, "tls_to_plain") ||
-        mc_same(security, "fizz") || mc_same(security, "ktls12"))
+    if (!text.len) return true;
+    *tls = mc_same(text, "ssl") || mc_same(text, "fizz") || mc_same(text, "ktls12");
+    if (*tls)
+        mc_note(
+            m, node,
+            "servers are spoken to by TLS if their certificates are for their hosts and of a CA "
+            "that this system trusts: for another CA convert the file, and give the pool tls = { "
+            "ca = FILE }");
+    if (*tls || mc_same(text, "plain")) return true;
+    if (mc_same(text, "tls_to_plain"))
         return mc_fail(m, node,
-                       "'%.*s': TLS to servers is not built yet: write :plain, or put a TLS "
-                       "tunnel before the server",
-                       (int)security.len, security.bytes);
-    return mc_fail(m, node, "'%.*s' is no way to secure a connection: write :plain",
-                   (int)security.len, security.bytes);
+                       "'tls_to_plain' is a protocol of mcrouter alone: write :ssl, or :plain");
+    return mc_fail(m, node, "'%.*s' is no way to secure a connection: write :ssl or :plain",
+                   (int)text.len, text.bytes);
 }
 
 static bool check_parts(struct mc *m, const struct tree_node *node,
-                        const struct tree_text parts[PARTS], struct tree_text protocol)
+                        const struct tree_text parts[PARTS], struct tree_text protocol, bool *tls)
 {
     if (!check_protocol(m, node, parts[1].len ? parts[1] : protocol) ||
-        !check_security(m, node, parts[2]))
+        !mc_read_security(m, node, parts[2], tls))
         return false;
     if (mc_same(parts[3], "compressed"))
         return mc_fail(m, node, "compression is not built: write :notcompressed");
@@ -87,7 +94,7 @@ static bool read_port(struct tree_text text, unsigned long *port)
 }
 
 static bool read_socket(struct mc *m, const struct tree_node *node, struct tree_text protocol,
-                        const char **to)
+                        const char **to, bool *tls)
 {
     struct tree_text text = node->text, parts[PARTS] = {{NULL, 0}};
     const char *colon = memchr(text.bytes + 5, ':', text.len - 5);
@@ -102,16 +109,20 @@ static bool read_socket(struct mc *m, const struct tree_node *node, struct tree_
         return mc_fail(m, node, "'%s' is no server: write unix:path, or unix:path:ascii:plain",
                        text.bytes);
     *to = mc_text(m, "%.*s", (int)n, text.bytes);
-    return check_parts(m, node, parts, protocol);
+    if (!check_parts(m, node, parts, protocol, tls)) return false;
+    return !*tls || mc_fail(m, node,
+                            "'%s': TLS to a socket of this machine has no host to verify: write "
+                            "unix:PATH:ascii:plain",
+                            text.bytes);
 }
 
 bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text protocol,
-               const char **to)
+               const char **to, bool *tls)
 {
     struct tree_text text = node->text, host = text, parts[PARTS] = {{NULL, 0}};
     unsigned long port;
     if (text.len >= 5 && memcmp(text.bytes, "unix:", 5) == 0)
-        return read_socket(m, node, protocol, to);
+        return read_socket(m, node, protocol, to, tls);
     if (text.len >= 7 && memcmp(text.bytes, "dnssrv:", 7) == 0)
         return mc_fail(
             m, node,
@@ -140,5 +151,5 @@ bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text prot
         return mc_fail(m, node, "the server '%s' has no port from 1 to 65535: write one",
                        text.bytes);
     *to = mc_text(m, is_v6 ? "[%.*s]:%lu" : "%.*s:%lu", (int)host.len, host.bytes, port);
-    return check_parts(m, node, parts, protocol);
+    return check_parts(m, node, parts, protocol, tls);
 }

@@ -100,6 +100,14 @@ static uint32_t earlier(const struct mc_pool *p, uint32_t i)
     return n;
 }
 
+/* How many of its servers are spoken to by TLS. */
+static uint32_t secured(const struct mc_pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->servers->n; i++) n += p->tls[i];
+    return n;
+}
+
 static void add_server(struct mc *m, const struct mc_pool *p, uint32_t i, struct mc_call *c)
 {
     bool is_weighted = p->weights && *p->weights && mc_counts_weights(&p->hash);
@@ -109,7 +117,8 @@ static void add_server(struct mc *m, const struct mc_pool *p, uint32_t i, struct
         name = mc_quoted(m, p->hash.tags->items[i]->text);
     else if (before)
         name = mc_quoted(m, mc_str(mc_text(m, "%s#%u", p->texts[i], before + 1)));
-    if (!name && !is_weighted) {
+    bool is_other = p->tls[i] && secured(p) < p->servers->n;
+    if (!name && !is_weighted && !is_other) {
         mc_item(c, "%s", text);
         return;
     }
@@ -117,6 +126,7 @@ static void add_server(struct mc *m, const struct mc_pool *p, uint32_t i, struct
     mc_item(&server, "%s", text);
     if (name) mc_item(&server, "name = %s", name);
     if (is_weighted) mc_item(&server, "weight = %s", mc_number(m, mc_weight(p->hash.weights, i)));
+    if (is_other) mc_item(&server, "tls = true");
     mc_item(c, "%s", mc_done(&server).text);
 }
 
@@ -148,6 +158,7 @@ static bool write_pool(struct mc *m, struct mc_pool *p)
     if (p->servers->n == 0) return true;
     for (uint32_t i = 0; i < p->servers->n; i++) add_server(m, p, i, &c);
     mc_item(&c, "name = \"%s\"", p->shown);
+    if (secured(p) == p->servers->n) mc_item(&c, "tls = true");
     mc_item(&c, "like = \"mcrouter\"");
     if (p->options && *p->options) mc_item(&c, "%s", p->options);
     if (!add_timeouts(m, p, &c)) return false;

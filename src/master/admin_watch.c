@@ -41,6 +41,7 @@ static void record_event(struct records *r, const char *kind, const struct live_
     record_name(r, "pool", e->pool);
     record_name(r, "route", e->route);
     record_name(r, "client", e->client);
+    record_name(r, "identity", e->identity);
     record_name(r, "listener", e->listener);
     if (e->noreply) record_number(r, "noreply", 1);
     for (unsigned i = 0; i < LIVE_STAGE_COUNT && with_stages; i++) {

@@ -33,6 +33,8 @@ static const struct {
                {"generation", "script_generation"},
                {"generations", "script_generations"},
                {"script_memory", "script_memory_bytes"},
+               {"tls_loaded", "tls_loaded_timestamp_seconds"},
+               {"tls_expires", "tls_expiry_timestamp_seconds"},
                {"bytes_read", "client_read_bytes"},
                {"bytes_written", "client_written_bytes"},
                {"user_us", "cpu_user_seconds"},

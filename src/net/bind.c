@@ -76,13 +76,14 @@ static const char *read_access(struct bind_spec *spec, const char *text, size_t 
     const char *value = text + key + 1;
     if (equals && key == 7 && memcmp(text, "backlog", key) == 0)
         return read_backlog(spec, value, len - key - 1);
-    if (equals && !spec->addr.path[0]) return "mode=, owner= and group= are for unix sockets";
-    if (equals && key == 4 && memcmp(text, "mode", key) == 0)
-        return read_mode(spec, value, len - key - 1);
-    if (equals && key == 5 && memcmp(text, "owner", key) == 0)
-        return read_user(spec->owner, "owner", value, len - key - 1);
-    if (equals && key == 5 && memcmp(text, "group", key) == 0)
-        return read_user(spec->group, "group", value, len - key - 1);
+    bool is_mode = equals && key == 4 && memcmp(text, "mode", key) == 0;
+    bool is_owner = equals && key == 5 && memcmp(text, "owner", key) == 0;
+    bool is_group = equals && key == 5 && memcmp(text, "group", key) == 0;
+    if ((is_mode || is_owner || is_group) && !spec->addr.path[0])
+        return "mode=, owner= and group= are for unix sockets";
+    if (is_mode) return read_mode(spec, value, len - key - 1);
+    if (is_owner) return read_user(spec->owner, "owner", value, len - key - 1);
+    if (is_group) return read_user(spec->group, "group", value, len - key - 1);
     snprintf(sentence, sizeof sentence, "'%.*s' is none of " BIND_WORDS, (int)(len < 64 ? len : 64),
              text);
     return sentence;

@@ -53,6 +53,7 @@ static struct outq_segment *segment_borrow(size_t size)
     s->blob = NULL;
     s->pipe = NULL;
     s->piped = 0;
+    s->ends_record = false;
     s->at = s->end = s->room;
     s->limit = (uint8_t *)s + slab_room(size);
     return s;
@@ -89,6 +90,13 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
     s->end = s->limit = s->at + n;
     link_segment(q, s);
     q->bytes += n;
+}
+
+void outq_end_record(struct outq *q)
+{
+    if (!q->tail) return;
+    q->tail->ends_record = true;
+    q->tail->limit = q->tail->end;
 }
 
 /* Bytes that a pipe gets while the last ones are not written yet belong to the same segment. */
@@ -131,7 +139,7 @@ void outq_splice(struct outq *q, struct outq *from)
 }
 
 /* The kernel has taken n bytes: frees what was written. I1: these, and no others, are not written again. */
-static void consume(struct outq *q, size_t n)
+static inline __attribute__((always_inline)) void consume(struct outq *q, size_t n)
 {
     q->bytes -= n;
     while (n > 0) {
@@ -159,16 +167,17 @@ void outq_drop(struct outq *q, size_t n)
     consume(q, n);
 }
 
-/* The bytes up to the first that are in a pipe, PIECES at most. They go with that one's first, where it follows: a head of a few
+/* The bytes up to the first that are in a pipe, PIECES at most. A piece of no bytes ends a TLS record. They go with that one's first, where it follows: a head of a few
  * bytes is no packet of its own. */
 static ssize_t write_pieces(const struct outq *q, struct stream *to, size_t *all)
 {
     struct iovec pieces[PIECES];
     const struct outq_segment *s = q->head;
     int n = 0;
-    for (; s && !s->pipe && n < PIECES; s = s->next, n++) {
+    for (; s && !s->pipe && n < PIECES - 1; s = s->next, n++) {
         pieces[n] = (struct iovec){s->at, (size_t)(s->end - s->at)};
         *all += pieces[n].iov_len;
+        if (__builtin_expect(s->ends_record, 0)) pieces[++n] = (struct iovec){s->end, 0};
     }
     if (s && s->pipe) {
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};

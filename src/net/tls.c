@@ -37,6 +37,7 @@ static struct span plain_next(struct plain *p)
 {
     size_t all = 0;
     while (p->n > 0 && p->left > 0 && all < TLS_RECORD_DATA) {
+        if (p->from->iov_len == 0 && all > 0) break; /* see outq_end_record */
         const uint8_t *at = (const uint8_t *)p->from->iov_base + p->at;
         size_t has = p->from->iov_len - p->at, room = TLS_RECORD_DATA - all;
         size_t take = has < room ? has : room;

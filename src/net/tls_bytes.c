@@ -14,7 +14,7 @@ void tls_bytes_drop(struct tls_bytes *b)
 void tls_bytes_set(struct tls_bytes *b, const uint8_t *at, size_t n)
 {
     struct tls_bytes old = *b;
-    if (n > 0 && at >= old.bytes && at < old.bytes + old.end) {
+    if (n > 0 && old.room && at >= old.bytes && at < old.bytes + old.end) {
         b->at = (uint32_t)(at - old.bytes);
         return;
     }

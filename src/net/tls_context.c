@@ -164,7 +164,10 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     bool is_used = use_ticket_key(&key, iv, cipher, mac, encrypts);
     OPENSSL_cleanse(&key, sizeof key);
     if (!is_used) return -1;
-    return ticket == TLS_TICKET_OLD && !encrypts ? 2 : 1;
+    bool is_once =
+        SSL_version(ssl) >=
+        TLS1_3_VERSION; /* each of its tickets is used once, so that nobody sees the same one twice */
+    return !encrypts && (is_once || ticket == TLS_TICKET_OLD) ? 2 : 1;
 }
 
 void tls_context_set_tickets(struct tls_context *context, tls_tickets_fn *tickets, void *about,
@@ -178,6 +181,10 @@ void tls_context_set_tickets(struct tls_context *context, tls_tickets_fn *ticket
     SSL_CTX_set_timeout(context->ssl, seconds);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context->ssl, on_ticket);
 }
+
+/* memcached before 1.6.39 waits for its socket when it has not read a whole record, and it reads no more than it has room for: 16 KiB, of
+ * which a line that is not whole takes some. */
+enum { SENT_AT_MOST = 8 * 1024 };
 
 /* --- clients' ---------------------------------------------------------------------------------- */
 
@@ -208,6 +215,7 @@ struct tls_context *tls_context_client(const struct tls_settings *settings, char
     SSL_CTX_set_session_cache_mode(context->ssl,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context->ssl, on_session);
+    SSL_CTX_set_max_send_fragment(context->ssl, SENT_AT_MOST);
     if (settings->verify != TLS_VERIFY_NONE)
         fits = settings->ca.bytes.len ? tls_pem_trust(context->ssl, &settings->ca, false, why)
                                       : use_system_store(context->ssl, why);

@@ -106,16 +106,3 @@ struct tls_context *tls_files_server(const struct tls_files *files, struct bundl
     release(&r);
     return context;
 }
-
-struct tls_context *tls_files_client(const struct tls_files *files, struct bundle *b,
-                                     char why[TLS_WHY])
-{
-    struct read r;
-    struct tls_context *context = NULL;
-    if (read_all(&r, files, b, why) && has_key(files, &r, why)) {
-        struct tls_settings settings = settings_of(files, &r);
-        context = tls_context_client(&settings, why);
-    }
-    release(&r);
-    return context;
-}

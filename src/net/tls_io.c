@@ -107,6 +107,7 @@ enum io_status tls_send(struct stream *s)
 /* What the connection has kept, in place. */
 struct span tls_kept(const struct tls *t)
 {
+    if (!t->in.room) return (struct span){NULL, 0};
     return (struct span){t->in.bytes + t->in.at, tls_bytes_n(&t->in)};
 }
 

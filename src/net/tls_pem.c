@@ -80,6 +80,9 @@ bool tls_pem_use_chain(SSL_CTX *ssl, const struct tls_pem *pem, char why[TLS_WHY
 
 /* --- its key ----------------------------------------------------------------------------------- */
 
+/* OpenSSL says only that it does not know such a thing. */
+static const char KEY_BEGINS[] = "PRIVATE KEY-----";
+
 /* A pem_password_cb: nobody can be asked here. */
 static int no_password(char *to, int room, int writes, void *asked)
 {
@@ -95,7 +98,7 @@ bool tls_pem_use_key(SSL_CTX *ssl, const struct tls_pem *pem, const struct tls_p
     bool asked = false, none;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(from, NULL, no_password, &asked);
     BIO_free(from);
-    none = !key && is_end();
+    none = !key && !memmem(pem->bytes.at, pem->bytes.len, KEY_BEGINS, strlen(KEY_BEGINS));
     if (asked) {
         EVP_PKEY_free(key);
         return complain(

@@ -56,6 +56,7 @@ static struct auth_parse take_value(const uint8_t *at, size_t len, size_t consum
 struct auth_parse auth_parse(const uint8_t *bytes, size_t len)
 {
     uint64_t length;
+    if (len < 2) return refuse(AUTH_AGAIN, 0, NULL); /* a line end alone waits, too */
     size_t most = len < LINE_MAX_BYTES + 1 ? len : LINE_MAX_BYTES + 1;
     const uint8_t *newline = memchr(bytes, '\n', most);
     if (!newline) return refuse(len > LINE_MAX_BYTES ? AUTH_CLOSE : AUTH_AGAIN, 0, NULL);

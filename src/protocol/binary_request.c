@@ -153,10 +153,11 @@ static void take_words(const struct binary_frame *f, struct request *r, struct w
 bool binary_to_request(const struct binary_frame *f, bool strict_keys, struct request *r,
                        uint8_t *words)
 {
-    struct words w = {words, 0};
+    struct words w = {.len = 0};
     unsigned shape = binary_table[f->opcode].shape;
     bool has_key = shape <= BINARY_TOUCH;
     assert(shape != BINARY_NO_SHAPE && shape != BINARY_SASL);
+    w.at = words;
     memset(r, 0, sizeof *r);
     if (has_key && !take_key(f, strict_keys, r, &w)) return false;
     switch (shape) {

@@ -144,10 +144,10 @@ static void show_tls(const struct options *o, struct outq *out)
     stat_line(out, "ssl_enabled", "%s", o->tls_cert ? "yes" : "no");
     stat_line(out, "ssl_chain_cert", "%s", o->tls_cert ? o->tls_cert : none);
     stat_line(out, "ssl_key", "%s", o->tls_key ? o->tls_key : none);
+    stat_line(out, "ssl_ca_cert", "%s", o->tls_ca ? o->tls_ca : none);
     stat_line_number(out, "ssl_verify_mode", (uint64_t)o->tls_verify);
     stat_line_number(out, "ssl_keyformat", 1); /* PEM */
     stat_line(out, "ssl_ciphers", "%s", o->tls_ciphers ? o->tls_ciphers : none);
-    stat_line(out, "ssl_ca_cert", "%s", o->tls_ca ? o->tls_ca : none);
     stat_line(out, "ssl_session_cache", "no"); /* there are tickets */
     stat_line(out, "ssl_min_version", "%s", o->tls_min == TLS_1_3 ? "tlsv1.3" : "tlsv1.2");
 }
@@ -164,6 +164,7 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
     stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
     stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "auth_enabled_sasl", "%s", o->auth_file ? "yes" : "no");
     stat_line(out, "auth_enabled_ascii", "%s", o->auth_file ? "yes" : "no");
     show_tls(o, out);
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \

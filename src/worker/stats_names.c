@@ -50,6 +50,7 @@ bool stats_no_setting(const char *name, size_t len)
         "maxconns_fast",
         "flush_enabled",
         "dump_enabled",
+        "auth_enabled_sasl",
         "auth_enabled_ascii",
         "ssl_enabled",
         "ssl_chain_cert",

@@ -10,6 +10,7 @@ PROXIES = ("moongate", "base", "nutcracker", "memcached-proxy")
 ALL = PROXIES + ("direct", "haproxy")
 TLS = ("moongate", "base", "haproxy")     # haproxy ends TLS, and passes bytes on to the first server
 META = ("moongate", "base", "memcached-proxy", "direct", "haproxy")  # nutcracker has no meta commands
+FRAMES = ("moongate", "direct", "haproxy")  # no other proxy, and no earlier moongate, speaks the binary protocol
 MIB = 1 << 20
 
 
@@ -42,6 +43,8 @@ LOADS = {
     "hot": small(200, 1, "-m 10 -H 0.5", "one key is half of all gets; 200 connections"),
     "sets": small(50, 1, "-S", "sets alone, one at a time on each of 50 connections"),
     "meta": small(20, 32, "-m 10 -M", "mg and ms, 32 in flight on each of 20 connections"),
+    "frames": small(20, 32, "-m 10 -B", "frames of the binary protocol, 32 in flight on each of 20 connections"),
+    "frames-get": small(20, 32, "-m 0 -B", "the same, gets alone"),
     "mget100": small(20, 1, "-m 10 -g 100", "gets of 100 keys, one at a time on each of 20 connections"),
     "v16k": Load("-k 2000 -v 16384 -m 10 -c 20 -d 1", "values of 16 KiB, 20 connections"),
     "v1m-get": Load(f"-k 32 -v {MIB} -m 0 -c 8 -d 1", "values of 1 MiB, 8 connections, gets alone", True, 1.5),
@@ -77,7 +80,7 @@ class Row:
 
 def main_rows():
     for name, load in LOADS.items():
-        yield Row(name, load, META if "-M" in load.options else ALL)
+        yield Row(name, load, META if "-M" in load.options else FRAMES if "-B" in load.options else ALL)
 
 
 def other_rows():

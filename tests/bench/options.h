@@ -33,7 +33,7 @@ static struct {
     double seconds, warmup;
     double rate;        /* requests a second, in all; 0 = as many as go */
     double hot, absent; /* parts of the gets: for one key, for keys that nobody stored */
-    bool only_sets, meta, tls;
+    bool only_sets, meta, tls, binary;
     int cpu; /* run on this processor; -1 = any */
     struct group groups[GROUPS_MAX];
     uint32_t n_groups;
@@ -70,6 +70,7 @@ static const char usage[] =
     "  -t S      seconds timed (3)           -w S      seconds before, not timed (0.5)\n"
     "  -r N      seed of the random choice (1)\n"
     "  -S        sets alone                  -M        in meta words: mg and ms\n"
+    "  -B        in frames of the binary protocol; several keys are quiet gets and a noop\n"
     "  -H PART   of gets are for one key (0) -N PART   of gets are for keys not stored (0)\n"
     "  -O RATE   requests a second, whatever the peer does; latencies count from when each was "
     "due\n"
@@ -116,12 +117,13 @@ static void group_add(const char *text)
 static void options_check(void)
 {
     if (opt.meta && opt.group > 1) die(2, "-M and -g: a meta command has one key");
+    if (opt.meta && opt.binary) die(2, "-M and -B: one or the other");
     if (opt.rate > 0 && opt.rate < 1) die(2, "-O: at least 1");
 }
 
 static void options_read(int argc, char **argv)
 {
-    for (int o; (o = getopt(argc, argv, "c:d:m:g:k:v:p:t:w:r:a:P:H:N:O:y:SMTh")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "c:d:m:g:k:v:p:t:w:r:a:P:H:N:O:y:SMBTh")) != -1;) {
         switch (o) {
         case 'c': opt.connections = number(optarg, 1, 60000); break;
         case 'd': opt.depth = number(optarg, 1, 65536); break;
@@ -141,6 +143,7 @@ static void options_read(int argc, char **argv)
         case 'y': opt.check = number(optarg, 1, 1000000); break;
         case 'S': opt.only_sets = true; break;
         case 'M': opt.meta = true; break;
+        case 'B': opt.binary = true; break;
         case 'T': opt.tls = true; break;
         case 'h': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); exit(2);

@@ -114,6 +114,13 @@ static bool value_opens(struct conn *c, const char *line, size_t len)
     return true;
 }
 
+/* A frame ends with its value; a run of quiet gets with its noop. */
+static void frame_value_ends(struct conn *c)
+{
+    c->value.is_open = false;
+    if (c->asks[c->head].n == 1) ask_done(c);
+}
+
 /* Takes what is here of the open value; how many bytes. */
 static size_t value_take(struct conn *c, const char *data, size_t n)
 {
@@ -122,6 +129,10 @@ static size_t value_take(struct conn *c, const char *data, size_t n)
     if (!v->is_wrong && !value_part_is_right(v->key, v->at, data, part))
         value_is_wrong(v, "not what this key holds");
     v->at += part;
+    if (opt.binary) {
+        if (v->at == v->size) frame_value_ends(c);
+        return part;
+    }
     if (n - part < 2) return part; /* CR LF are taken together */
     if (memcmp(data + part, "\r\n", 2) != 0) die(1, "%s: no CR LF after a value", opt.address);
     v->is_open = false;
@@ -169,6 +180,64 @@ static size_t line_take(struct conn *c, const char *line, size_t n)
     return len + 2;
 }
 
+/* --- frames ------------------------------------------------------------------------------------- */
+
+static uint32_t read32(const char *at)
+{
+    const uint8_t *p = (const uint8_t *)at;
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Flags, key and value of a get. */
+static void frame_opens(struct conn *c, const char *frame, size_t key_len, size_t size)
+{
+    const char *name = key_len ? frame + FRAME_HEAD + 4 : NULL;
+    struct value *v = &c->value;
+    *v = (struct value){.key = expected_key(c, name, key_len), .size = size, .is_open = true};
+    if (!v->key)
+        value_is_wrong(v, "not a key that was asked for and stored");
+    else if (read32(frame + FRAME_HEAD) != key_flags(v->key) || size != opt.value)
+        value_is_wrong(v, "its length or its flags are not what this key has");
+    v->is_skipped = size > SKIP_FROM && random_below(opt.check) != 0;
+    if (size == 0) frame_value_ends(c);
+}
+
+/* Handles a frame that ends the reply at the head, and has no value that is looked at. */
+static void frame_ends(struct conn *c, unsigned opcode, unsigned status)
+{
+    enum { MISS = 1 };
+    const struct ask *ask = &c->asks[c->head];
+    bool is_miss = opcode == FRAME_GET && status == MISS;
+    if (status != 0 && !is_miss && count.errors++ == 0)
+        fprintf(stderr, "load: %s: opcode %u was answered with status %u\n", opt.address, opcode,
+                status);
+    else if (!ask->is_set)
+        count_misses(c, ask->n);
+    ask_done(c);
+}
+
+/* Handles what begins with a frame, up to the value of a get; how many bytes it took, 0 when that is not whole. */
+static size_t frame_take(struct conn *c, const char *frame, size_t n)
+{
+    if (c->outstanding == 0) die(1, "%s: sent what nobody asked for", opt.address);
+    struct ask *ask = &c->asks[c->head];
+    if (!ask->has_begun) ask_begins(ask);
+    if (n < FRAME_HEAD) return 0;
+    if ((uint8_t)frame[0] != 0x81) die(1, "%s: not a frame", opt.address);
+    unsigned opcode = (uint8_t)frame[1], status = read32(frame + 4) & 0xffff;
+    size_t key_len = read32(frame) & 0xffff, extras = (uint8_t)frame[4];
+    size_t body = read32(frame + 8), before = FRAME_HEAD + extras + key_len;
+    bool has_value = status == 0 && (opcode == FRAME_GET || opcode == FRAME_GETKQ);
+    if (!has_value) before = FRAME_HEAD + body;
+    if (before > LINE_LIMIT) die(1, "%s: a frame that is too long", opt.address);
+    if (n < before) return 0;
+    if (has_value)
+        frame_opens(c, frame, key_len, body - extras - key_len);
+    else
+        frame_ends(c, opcode, status);
+    return before;
+}
+
 /* --- reading ------------------------------------------------------------------------------------ */
 
 /* Takes what is complete, and keeps the begin of a line, or of the CR LF behind a value. */
@@ -176,8 +245,9 @@ static void conn_take(struct conn *c, const char *data, size_t n)
 {
     size_t at = 0;
     while (at < n) {
-        size_t took =
-            c->value.is_open ? value_take(c, data + at, n - at) : line_take(c, data + at, n - at);
+        size_t took = c->value.is_open ? value_take(c, data + at, n - at)
+                      : opt.binary     ? frame_take(c, data + at, n - at)
+                                       : line_take(c, data + at, n - at);
         if (took == 0) break;
         at += took;
     }
@@ -193,6 +263,12 @@ static size_t skipped_next(const struct conn *c)
     return v->size - v->at < INPUT_MAX ? v->size - v->at : INPUT_MAX;
 }
 
+static void value_skips(struct conn *c, size_t n)
+{
+    c->value.at += n;
+    if (opt.binary && c->value.at == c->value.size) frame_value_ends(c);
+}
+
 static void conn_readable(struct conn *c)
 {
     for (;;) {
@@ -203,7 +279,7 @@ static void conn_readable(struct conn *c)
         if (n <= 0) die(1, "%s: hung up: %s", opt.address, n ? strerror(errno) : "end of stream");
         now = last_reply = clock_ns();
         if (skip)
-            c->value.at += (size_t)n;
+            value_skips(c, (size_t)n);
         else
             conn_take(c, input, c->line_len + (size_t)n);
         if ((size_t)n < room && !c->ssl) return; /* drained: what comes later is a new edge */

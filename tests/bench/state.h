@@ -16,6 +16,7 @@
 #include "options.h"
 
 enum { LINE_LIMIT = 2048 };
+enum { FRAME_HEAD = 24, FRAME_GET = 0x00, FRAME_SET = 0x01, FRAME_NOOP = 0x0a, FRAME_GETKQ = 0x0d };
 static const uint64_t SECOND = 1000000000u;
 
 /* What the connections do now. STORE ends when every key is stored, the next two by the clock, DRAIN when nothing
@@ -32,7 +33,7 @@ struct ask {
 /* A value of which not all bytes are here. */
 struct value {
     const struct key *key; /* NULL: not a key that was asked for */
-    size_t at, size;       /* bytes that are here, and all; CR LF follows */
+    size_t at, size;       /* bytes that are here, and all; of a line, CR LF follows */
     bool is_open, is_skipped, is_wrong;
 };
 

@@ -1,9 +1,10 @@
-"""What python3-binary-memcached sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's name."""
+"""What python3-binary-memcached sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's
+name."""
 import sys
 
 import bmemcached
 
-from seen import every_byte, password, say_with, tls_context, username
+from seen import every_byte, must_fail, password, say_with, tls_context, username
 
 server = sys.argv[1]
 say = say_with(error_text=False)
@@ -92,6 +93,9 @@ def other(c):
     say("flush_all", c.flush_all)
     say("get_multi", c.get_multi, ["f:1", "f:2"])
 
+
+if username:
+    must_fail(lambda: bmemcached.Client([server], username, "wrong", socket_timeout=20, tls_context=tls_context).set("u", "v"))
 
 for kind in (bmemcached.Client, bmemcached.DistributedClient):
     print("== " + kind.__name__)

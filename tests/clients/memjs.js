@@ -20,7 +20,7 @@ async function storage(c) {
     await tell(c, name, "set", `s:${name}`, value, {});
     await tell(c, name, "get", `s:${name}`);
   }
-  await tell(c, "miss", "get", "s:none at all");
+  await tell(c, "miss", "get", "s:none");
   await tell(c, "there", "add", "s:one", "y", {});
   await tell(c, "new", "add", "s:add", "y", {});
   await tell(c, "there", "replace", "s:add", "z", {});
@@ -88,9 +88,15 @@ async function other(c) {
 }
 
 async function main() {
-  const c = memjs.Client.create(process.argv[2], {
-    timeout: 20, conntimeout: 20, logger: { log() {} }, username: process.env.CLIENT_USER, password: process.env.CLIENT_PASSWORD,
+  const client = (password) => memjs.Client.create(process.argv[2], {
+    timeout: 20, conntimeout: 20, retries: 0, logger: { log() {} }, username: process.env.CLIENT_USER, password,
   });
+  if (process.env.CLIENT_USER) {
+    const intruder = client("wrong");
+    if (await intruder.set("u", "v", {}).catch(() => false)) process.exit(1);
+    intruder.close();
+  }
+  const c = client(process.env.CLIENT_PASSWORD);
   await play([storage, many, numbers, expiry, other], c);
   c.close();
   console.log("done");

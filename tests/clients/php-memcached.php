@@ -3,6 +3,22 @@
 [$host, $port] = explode(':', $argv[1]);
 $always = isset($argv[2]) ? [Memcached::OPT_BINARY_PROTOCOL => true] : [];
 
+function client(array $options, ?string $password = null): Memcached
+{
+    global $host, $port;
+    $m = new Memcached();
+    $m->setOptions($options);
+    if (getenv('CLIENT_USER')) {
+        $m->setSaslAuthData(getenv('CLIENT_USER'), $password ?? getenv('CLIENT_PASSWORD'));
+    }
+    $m->addServer($host, (int) $port);
+    return $m;
+}
+
+if (getenv('CLIENT_USER') && client($always, 'wrong')->set('u', 'v')) {
+    exit(1);
+}
+
 function short($value): string
 {
     if (is_string($value) && strlen($value) > 80) {
@@ -196,10 +212,8 @@ $modes = [
 ];
 foreach ($modes as $mode => $set) {
     echo "== $mode\n";
-    $m = new Memcached();
     // In binary every key is allowed.
-    $m->setOptions($always ? array_diff_key($always + $set, [Memcached::OPT_VERIFY_KEY => true]) : $set);
-    $m->addServer($host, (int) $port);
+    $m = client($always ? array_diff_key($always + $set, [Memcached::OPT_VERIFY_KEY => true]) : $set);
     foreach (['storage', 'concatenation', 'many', 'cas', 'numbers', 'expiry', 'options', 'other'] as $part) {
         echo "-- $part\n";
         $part($m);
@@ -209,9 +223,7 @@ foreach ($modes as $mode => $set) {
 
 foreach (['noreply' => Memcached::OPT_NOREPLY, 'buffered' => Memcached::OPT_BUFFER_WRITES] as $mode => $option) {
     echo "== $mode\n";
-    $m = new Memcached();
-    $m->setOptions($always);
-    $m->addServer($host, (int) $port);
+    $m = client($always);
     $m->setOption($option, true);
     for ($i = 0; $i < 100; $i++) {
         $m->set("q:$i", $i);
@@ -226,9 +238,7 @@ foreach (['noreply' => Memcached::OPT_NOREPLY, 'buffered' => Memcached::OPT_BUFF
 }
 
 echo "== flush\n";
-$m = new Memcached();
-$m->setOptions($always);
-$m->addServer($host, (int) $port);
+$m = client($always);
 say($m, 'later', 'flush', 1000);
 say($m, 'there', 'get', 's:one');
 say($m, 'now', 'flush');

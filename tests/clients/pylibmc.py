@@ -4,7 +4,7 @@ import time
 
 import pylibmc
 
-from seen import every_byte, password, say_with, username
+from seen import every_byte, must_fail, password, say_with, username
 
 server = sys.argv[1]
 binary = len(sys.argv) > 2
@@ -145,6 +145,9 @@ def buffered(c):
 if binary:  # every key is allowed, and libmemcached refuses to buffer
     modes["ketama"] = {"ketama": True}
     del modes["verify_keys ketama"], modes["buffer_requests"]
+
+if username:
+    must_fail(lambda: pylibmc.Client([server], binary=binary, username=username, password="wrong").set("u", "v"))
 
 for mode, behaviors in modes.items():
     print("== " + mode)

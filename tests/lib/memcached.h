@@ -13,7 +13,7 @@
 struct cert;
 struct memcached;
 
-/* Starts it with these further options (NULL-ended) and waits until it answers. With TLS=1 (lib/overtls.h) it speaks TLS. */
+/* Starts it with these further options (NULL-ended) and waits until it answers. Over TLS (lib/overtls.h) it speaks that. */
 struct memcached *memcached_start(const char *first, ...);
 
 /* The same with that binary. */

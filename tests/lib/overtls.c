@@ -1,5 +1,6 @@
 #include "lib/overtls.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@ enum { SERVERS = 64, ADDRESS_ROOM = 128 };
 
 bool over_tls(void)
 {
-    const char *wanted = getenv("TLS");
-    return wanted && strcmp(wanted, "1") == 0;
+    static const char end[] = "_tls_test";
+    const char *wanted = getenv("TLS"), *name = program_invocation_short_name;
+    size_t n = strlen(name), m = sizeof end - 1;
+    return (wanted && strcmp(wanted, "1") == 0) || (n > m && strcmp(name + n - m, end) == 0);
 }
 
 const struct cert *over_tls_ca(void)

@@ -1,4 +1,5 @@
-/* overtls: the tests of servers once more, with TLS between moongate and them: where the environment says TLS=1.
+/* overtls: the tests of servers once more, with TLS between moongate and them: where the environment says TLS=1, or the program's name
+ * ends with _tls_test (the Makefile makes such names of some).
  *
  * Then backends and memcacheds of the tests speak TLS, scripts that begin with MG get the option `tls` for all pools, and clients that
  * connect to such a memcached themselves speak TLS, too. Certificates live as long as the program.
@@ -10,10 +11,10 @@
 
 struct cert;
 
-/* True: TLS=1. */
+/* True: it is so. */
 bool over_tls(void);
 
-/* A CA of the tests, its file, and a certificate for 127.0.0.1 and localhost signed by it. With TLS=1 or not. */
+/* A CA of the tests, its file, and a certificate for 127.0.0.1 and localhost signed by it. In any case. */
 const struct cert *over_tls_ca(void);
 const char *over_tls_ca_file(void);
 const struct cert *over_tls_cert(void);

@@ -34,16 +34,24 @@ local function pause(value)
     return number and math.max(1, math.floor(number + 0.5)), wrong
 end
 
--- Each with moongate's options that it sets. A reader gives a value for them, or nil and what is wrong.
+-- Each with moongate's options that it sets, and maybe what is to be said where it is set. A reader gives a value for them,
+-- or nil and what is wrong.
 local readtimeout = { seconds, { "timeout", "stall_timeout" } }
 local retry, retry_exact = { pause, { "probe_min", "probe_max" } }, { seconds, { "probe_min", "probe_max" } }
 local flap_most = { seconds, { "probe_max" } }
 local depth = { M.whole(0, 1e6), { "depth" } }
 local alive = { function(value) return value and 60 or 0 end, { "keepalive" } }
-local no_tls = { function(value)
-    if not value then return true end
-    return nil, "moongate speaks no TLS to servers: reach this one through a TLS tunnel on this machine"
-end, {} }
+
+-- Servers are not verified there.
+local UNVERIFIED = "{ verify = false }"
+local tls = {
+    function(value)
+        local on, wrong = flag(value)
+        return on and UNVERIFIED or on, wrong
+    end,
+    { "tls" },
+    "servers are not verified, as there: convert the file and give the pool tls = true, or tls = { ca = FILE }",
+}
 
 --- Options of a backend, by their names in routelib.
 M.of_backend = {
@@ -57,7 +65,7 @@ M.of_backend = {
     flapbackoffmax = flap_most,
     tcpkeepalive = alive,
     connections = { M.whole(1, 8), { "connections" } },
-    tls = no_tls,
+    tls = tls,
     down = { flag, { "down" } },
 }
 
@@ -71,7 +79,7 @@ M.of_settings = {
     backend_flap_time = M.of_backend.flaptime,
     backend_flap_backoff_max = flap_most,
     tcp_keepalive = alive,
-    backend_use_tls = no_tls,
+    backend_use_tls = tls,
 }
 
 -- What has no meaning here, and why.
@@ -87,7 +95,7 @@ local without_meaning = {
 --- The order in which options are written.
 local order = {
     "timeout", "connect_timeout", "stall_timeout", "failure_limit", "probe_min", "probe_max", "probe_settle", "depth",
-    "connections", "keepalive", "down",
+    "connections", "keepalive", "down", "tls",
 }
 
 --- Why a name has no effect.
@@ -119,6 +127,7 @@ function M.translate(given, names, skipped, at)
             local value, wrong = rule[1](given[key])
             if value == nil then at.from:fail(line, "%s: '%s': %s", at.what, key, wrong) end
             for _, name in ipairs(rule[2]) do to[name] = value end
+            if rule[3] and value then at.from:note(line, "%s: '%s': %s", at.what, key, rule[3]) end
         end
     end
     if to.probe_max and to.probe_min and to.probe_max < to.probe_min then to.probe_max = to.probe_min end

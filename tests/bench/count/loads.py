@@ -1,6 +1,7 @@
 """loads: what the benches that count ask a moongate: scripts, and for each load the bytes of every request and its reply."""
 
 import random
+import struct
 
 POOLS = '''local mg = require "moongate"
 local first = mg.pool { "unix:m1", "unix:m2", timeout = 60 }
@@ -32,6 +33,17 @@ end)
 }
 
 
+# The servers of these scripts give out no cas numbers, which are a part of a frame and nobody could foretell.
+SCRIPTS["binary"] = SCRIPTS["function"]
+WITHOUT_CAS = {"binary"}
+
+
+def frame(magic, opcode, extras=b"", key=b"", value=b""):
+    """Of the binary protocol, with status, opaque and cas 0."""
+    body = extras + key + value
+    return struct.pack(">BBHBBHIIQ", magic, opcode, len(key), len(extras), 0, 0, len(body), 0, 0) + body
+
+
 class Keys:
     """Keys with a value each. The order in which they are asked for is the same in each run."""
 
@@ -52,6 +64,16 @@ class Keys:
     def meta(items):
         [(name, value)] = items
         return b"mg %b v f\r\n" % name, b"VA %d f0\r\n%b\r\n" % (len(value), value)
+
+    @staticmethod
+    def binary_get(items):
+        [(name, value)] = items
+        return frame(0x80, 0x00, key=name), frame(0x81, 0x00, bytes(4), value=value)
+
+    @staticmethod
+    def binary_set(items):
+        [(name, value)] = items
+        return frame(0x80, 0x01, bytes(8), name, value), frame(0x81, 0x01)
 
     @staticmethod
     def set(items):
@@ -95,6 +117,9 @@ LOADS = [
     Load("get of 100 keys, a function", "function", Keys.get, 20, 1, 10, group=100, quick=True),
     Load("set, depth 32, a function", "function", Keys.set, 20, 32, 12, quick=True),
     Load("mg, depth 32, a function", "function", Keys.meta, 20, 32, 12),
+    Load("get in frames, depth 32, a function", "binary", Keys.binary_get, 20, 32, 12),
+    Load("get in frames, depth 1, 50 clients, a function", "binary", Keys.binary_get, 50, 1, 100),
+    Load("set in frames, depth 32, a function", "binary", Keys.binary_set, 20, 32, 12),
     Load("get of 16 KiB, depth 4, a function", "function", Keys.get, 10, 4, 20, size=16384, count=400, quick=True),
     Load("get of 1 MiB, depth 1, a function", "function", Keys.get, 4, 1, 6, size=1 << 20, count=8),
     Load("set of 1 MiB, depth 1, a function", "function", Keys.set, 4, 1, 6, size=1 << 20, count=8),

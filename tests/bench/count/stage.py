@@ -138,7 +138,7 @@ class Stage:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def memcached(self, number):
+    def memcached(self, number, options=()):
         """At the unix socket mNUMBER of the folder."""
         binary = os.environ.get("MEMCACHED") or shutil.which("memcached", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         if not binary:
@@ -146,7 +146,7 @@ class Stage:
         user = ["-u", "root"] if os.getuid() == 0 else []
         process = Process(self, f"memcached{number}",
                           [binary, *user, "-s", self.path(f"m{number}"), "-t", "1", "-m", "256", "-c", "16384",
-                           "-I", "32m", "-o", "no_lru_maintainer,no_lru_crawler,no_hashexpand"])
+                           "-I", "32m", "-o", "no_lru_maintainer,no_lru_crawler,no_hashexpand", *options])
         process.wait_for_socket(self.path(f"m{number}"))
         return process
 

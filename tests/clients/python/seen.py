@@ -1,6 +1,7 @@
 """What the scripts for Python's libraries share: results as lines of text. In a folder of its own, as python3 -P finds no others."""
 import os
 import ssl
+import sys
 
 
 def short(value):
@@ -15,6 +16,16 @@ def short(value):
 tls_context = ssl.create_default_context(cafile=os.environ["CLIENT_CA"]) if "CLIENT_CA" in os.environ else None
 username = os.environ.get("CLIENT_USER")
 password = os.environ.get("CLIENT_PASSWORD")
+
+
+# Ends the play if it could be called: by a client with a wrong password.
+def must_fail(call, *args):
+    try:
+        result = call(*args)
+    except Exception:
+        return
+    if result:
+        sys.exit("a client with a wrong password got %r" % (result,))
 
 
 # Prints what a call gives; of an error its kind and its text, or its kind alone where the text names the address.

@@ -3,7 +3,6 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/frames.h"
-#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
@@ -24,14 +23,12 @@ enum { NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, INVALID = 0x04, NOT_ST
 enum { NOT_NUMERIC = 0x06, AUTH_FAILED = 0x20, UNKNOWN = 0x81, NO_MEMORY = 0x82, INTERNAL = 0x84 };
 enum { FAILED_FOR_NOW = 0x86 };
 
-#define ZERO_FLAGS "\0\0\0\0"
-
 static struct frame value_frame(uint8_t opcode, uint32_t opaque, const char *value)
 {
     return (struct frame){.opcode = opcode,
                           .opaque = opaque,
                           .cas = UINT64_MAX,
-                          .extras = ZERO_FLAGS,
+                          .extras = "\0\0\0\0",
                           .extras_n = 4,
                           .value = value};
 }
@@ -323,138 +320,6 @@ static void a_value_that_is_too_large_costs_its_frame_and_the_old_value(void **s
     backend_has_nothing_yet(b);
 }
 
-/* --- what needs no server ---------------------------------------------------------------------- */
-
-static void statistics_are_frames_the_last_one_empty(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
-    struct client *c = client_connects(m);
-    size_t body, key, requests = 0;
-
-    client_sends_frame(c, (struct frame){.opcode = STAT, .key = "proxy", .opaque = 6});
-    do {
-        char *head = client_sees_some(c, FRAME_HEAD);
-        body = (size_t)(unsigned char)head[10] << 8 | (unsigned char)head[11];
-        assert_int_equal(head[15], 6);
-        assert_int_equal(head[1], STAT);
-        key = (unsigned char)head[3];
-        const char *text = body ? client_sees_some(c, body) : "";
-        requests += key == strlen("requests") && memcmp(text, "requests", key) == 0;
-    } while (body);
-    assert_int_equal(requests, 1);
-    client_asks_frame(c, frame_of(STAT, "nonsense"), NOT_FOUND, "Not found");
-    client_asks_frame(c, frame_of(STAT, "cachedump 1 0"), NOT_FOUND, "Not found");
-    client_asks_frame(c, frame_of(STAT, "detail on"), 0, "");
-    client_asks_frame(c, frame_of(STAT, "reset"), 0, "");
-    sees_noop(c);
-}
-
-static void a_flush_reaches_every_server_unless_it_is_forbidden(void **state)
-{
-    struct backend *a = backend_listens(), *b = backend_listens();
-    struct moongate *m =
-        moongate_start(script_by_letter(backend_address(a), backend_address(b), ""), NULL);
-    struct client *c = client_connects(m);
-
-    client_sends_frame(c, frame_touch(FLUSH, NULL, 10));
-    backend_sees(a, "flush_all 10\r\n");
-    backend_sees(b, "flush_all 10\r\n");
-    backend_answers(a, "OK\r\n");
-    backend_answers(b, "OK\r\n");
-    client_sees_frame(c, (struct frame){.opcode = FLUSH});
-    client_sends_frame(c, frame_of(FLUSHQ, NULL));
-    backend_sees(a, "flush_all\r\n");
-    backend_sees(b, "flush_all\r\n");
-    backend_answers(a, "OK\r\n");
-    backend_answers(b, "OK\r\n");
-    sees_noop(c);
-
-    struct backend *alone = backend_listens();
-    m = moongate_start(script_of_one(backend_address(alone), ""), "--allow-flush", "no", NULL);
-    c = client_connects(m);
-    client_sends_frame(c, frame_of(FLUSH, NULL));
-    char *head = client_sees_some(c, FRAME_HEAD);
-    assert_int_equal(head[7], AUTH_FAILED);
-}
-
-/* --- listeners --------------------------------------------------------------------------------- */
-
-static void a_listener_may_speak_one_protocol_alone(void **state)
-{
-    struct backend *b = backend_listens();
-    const char *folder = program_folder();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-b",
-                                        textf("unix:%s/text,protocol=text", folder), "-b",
-                                        textf("unix:%s/binary,protocol=binary", folder), NULL);
-    struct client *known = client_connects_to(textf("unix:%s/text", folder)),
-                  *text = client_connects_to(textf("unix:%s/text", folder)),
-                  *binary = client_connects_to(textf("unix:%s/binary", folder)),
-                  *wrong = client_connects_to(textf("unix:%s/binary", folder));
-
-    sees_noop(binary);
-    client_sends(wrong, "version\r\n");
-    client_sees_closed(wrong);
-    client_sends_frame(text, frame_of(NOOP, NULL));
-    client_sees_closed(text);
-    moongate_sees_log(m, "speaks memcache's binary protocol");
-    assert_int_equal(stat_number(known, "proxy", "foreign_binary"), 1);
-}
-
-/* Only its first byte says what a connection speaks. */
-static void text_does_not_become_binary(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
-    struct client *c = client_connects(m), *d = client_connects(m);
-
-    client_sends(c, "version\r\n");
-    client_sees_line_starting(c, "VERSION ");
-    client_sends_frame(c, frame_of(NOOP, NULL));
-    client_sees_closed(c);
-    sees_noop(d);
-    client_sends(d, "version\r\n");
-    client_sees_closed(d);
-}
-
-static void frames_byte_by_byte(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-b",
-                                        textf("unix:%s/s", program_folder()), NULL);
-    struct client *c = client_connects(m);
-    struct octets bytes = {0};
-    struct frame one = frame_store(SET, "k", "value"), other = frame_of(GET, "k");
-
-    frame_add(&one, &bytes);
-    frame_add(&other, &bytes);
-    for (size_t i = 0; i < octets_n(&bytes); i++) {
-        client_sends_bytes(c, octets_at(&bytes) + i, 1);
-        client_is_read(c);
-    }
-    octets_release(&bytes);
-    backend_sees(b, "ms k 5 c\r\nvalue\r\n");
-    backend_answers(b, "HD c3\r\n");
-    client_sees_frame(c, (struct frame){.opcode = SET, .cas = 3});
-    backend_sees(b, "gets k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees_frame(c, (struct frame){.opcode = GET, .status = NOT_FOUND, .value = "Not found"});
-}
-
-/* A key that only base64 can carry is as long as that allows. */
-static void a_key_that_cannot_be_sent_costs_its_frame(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
-    struct client *c = client_connects(m);
-    char key[188] = "";
-
-    memset(key, ' ', 187);
-    client_asks_frame(c, frame_store(SET, key, "v"), INVALID, "Invalid arguments");
-    sees_noop(c);
-    backend_has_nothing_yet(b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,12 +332,6 @@ int main(void)
         play(a_long_value_is_passed_on_while_it_comes),
         play(a_value_that_breaks_off_closes_its_client),
         play(a_value_that_is_too_large_costs_its_frame_and_the_old_value),
-        play(statistics_are_frames_the_last_one_empty),
-        play(a_flush_reaches_every_server_unless_it_is_forbidden),
-        play(a_listener_may_speak_one_protocol_alone),
-        play(text_does_not_become_binary),
-        play(frames_byte_by_byte),
-        play(a_key_that_cannot_be_sent_costs_its_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -386,6 +386,35 @@ static void what_is_read_and_not_taken_yet_is_taken(void **state)
     client_sees(c, textf("%sEND\r\n", answer));
 }
 
+static struct client *before_memcached(struct memcached **s)
+{
+    *s = memcached_start_secure(memcached_at_hand(), over_tls_cert(), NULL);
+    return client_connects(moongate_start(
+        script_of_one(memcached_address(*s), textf("tls = { ca = '%s' }", over_tls_ca_file())),
+        NULL));
+}
+
+/* memcached before 1.6.39 waits for its socket although it has not taken all of a record. */
+static void nothing_in_a_record_waits_for_the_next_one(void **state)
+{
+    enum { LONG = 20000, KEYS = 100 };
+    struct memcached *s;
+    struct client *c = before_memcached(&s);
+    const char *value = textf("%0*d", LONG, 7), *line = "get", *found = "";
+
+    client_sends(c, textf("set k 0 0 %d\r\n%s\r\nget k\r\n", LONG, value));
+    client_sees(c, textf("STORED\r\n%s", hit_and_end("k", value)));
+    for (int i = 0; i < KEYS; i++) {
+        const char *key = textf("%0240d", i);
+        line = textf("%s %s", line, key);
+        found = textf("%s%s", found, hit(key, "1"));
+        client_sends(c, textf("set %s 0 0 1\r\n1\r\n", key));
+        client_sees(c, "STORED\r\n");
+    }
+    client_sends(c, textf("%s\r\nget k\r\n", line));
+    client_sees(c, textf("%sEND\r\n%s", found, hit_and_end("k", value)));
+}
+
 /* Its statistics and a dump of its keys come on connections of their own. */
 static void a_real_memcached_answers_everything(void **state)
 {
@@ -428,6 +457,7 @@ int main(void)
         play(an_end_within_a_record_costs_the_calls_that_wait),
         play(long_values_pass_both_ways),
         play(what_is_read_and_not_taken_yet_is_taken),
+        play(nothing_in_a_record_waits_for_the_next_one),
         play(a_real_memcached_answers_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

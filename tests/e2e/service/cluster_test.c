@@ -116,6 +116,19 @@ static void it_is_answered_in_its_place(void **state)
     client_sees_nothing_more(c);
 }
 
+/* I14 */
+static void nobody_is_told_before_it_has_said_who_it_is(void **state)
+{
+    struct moongate *m = moongate_start(MG "return mg.reply.miss()", "--auth-file",
+                                        moongate_script_file("us:secret\n"), NULL);
+    struct client *c = client_connects(m);
+    const char *address = moongate_address(m);
+    (void)state;
+    client_asks(c, "config get cluster\r\n", "CLIENT_ERROR unauthenticated\r\n");
+    client_asks(c, "set who 0 0 9\r\nus secret\r\n", "STORED\r\n");
+    is_told(c, node_at("127.0.0.1", address));
+}
+
 /* Clients connect again when the version has changed, and older ones only when it has grown. */
 static void the_version_is_the_time_of_the_start(void **state)
 {
@@ -178,6 +191,7 @@ int main(void)
         play(a_unix_socket_is_no_node),
         play(other_words_are_unknown_as_memcached_has_them),
         play(it_is_answered_in_its_place),
+        play(nobody_is_told_before_it_has_said_who_it_is),
         play(the_version_is_the_time_of_the_start),
         play(another_moongate_finds_this_one),
         play(what_no_client_could_connect_to_is_refused_at_start),

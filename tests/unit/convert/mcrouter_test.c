@@ -101,7 +101,13 @@ static void servers_are_written_as_moongate_writes_them(void **state)
     check_error(POOL("['::1:5']"), "'::1:5' has no host before its port");
     check_error(POOL("['h;x:5']"), "'h;x:5' has no host before its port");
     check_error(POOL("['h:1:ascii:plain:notcompressed:x']"), "is no server: write host:port");
-    check_error(POOL("['h:1:ascii:ssl']"), "'ssl': TLS to servers is not built yet");
+    check(POOL("['h:1:ascii:ssl', 'h:2:ascii:fizz']"), "{ 'h:1', 'h:2', name = 'a', tls = true");
+    check(POOL("['h:1:ascii:ssl', 'h:2:ascii:plain']"),
+          "{ { 'h:1', tls = true }, 'h:2', name = 'a'");
+    check_error(POOL("['h:1:ascii:tls_to_plain']"),
+                "'tls_to_plain' is a protocol of mcrouter alone");
+    check_error(POOL("['h:1:ascii:tsl']"), "'tsl' is no way to secure a connection");
+    check_error(POOL("['unix:/run/a:ascii:ssl']"), "TLS to a socket of this machine has no host");
     check_error(POOL("['h:1:thrift']"), "'thrift': moongate speaks memcached's text protocol");
     check_error(POOL("['h:1:tcp']"), "'tcp' is no protocol");
     check_error(POOL("['h:1:ascii:plain:compressed']"), "compression is not built");
@@ -111,8 +117,19 @@ static void servers_are_written_as_moongate_writes_them(void **state)
     check_error(POOL("'h:1'"), "'servers' of pool 'a' is a string: write a list");
     check_error("{'pools': {'a': {}}, 'route': 'PoolRoute|a'}", "pool 'a' has no 'servers'");
     check_error(OVER("'PoolRoute|b'"), "there is no pool 'b': name one of 'pools'");
-    check_error("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': true}}, 'route': 'Pool|a'}",
-                "'use_ssl': TLS to servers is not built yet");
+    check("{'pools': {'a': {'servers': ['h:1', 'h:2:ascii:plain'], 'use_ssl': true}}, "
+          "'route': 'PoolRoute|a'}",
+          "{ { 'h:1', tls = true }, 'h:2', name = 'a'");
+    check("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': true}, "
+          "'b': {'inherit': 'a', 'security_mech': 'plain'}}, 'route': 'PoolRoute|b'}",
+          "{ 'h:1', name = 'b', like");
+    check("{'pools': {'a': {'servers': ['h:1'], 'security_mech': 'ssl'}}, 'route': 'PoolRoute|a'}",
+          "{ 'h:1', name = 'a', tls = true, like");
+    check_error("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': 'yes'}}, 'route': 'PoolRoute|a'}",
+                "'use_ssl' is a string: write true or false");
+    check_error(
+        "{'pools': {'a': {'servers': ['h:1'], 'security_mech': 1}}, 'route': 'PoolRoute|a'}",
+        "'security_mech' is a number: write");
     check_error("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': true}}, "
                 "'route': 'Pool|a'}",
                 "'keep_routing_prefix': servers get keys without their routing prefix here");

@@ -27,6 +27,7 @@ static void names_have_units_at_their_end(void **state)
         {"", {"user_us", COUNTER, ""}, "moongate_cpu_user_seconds_total", 1e-6},
         {"", {"longest_turn_us", LEVEL, ""}, "moongate_longest_turn_seconds", 1e-6},
         {"", {"ready", GAUGE, ""}, "moongate_workers_ready", 1},
+        {"", {"tls_expires", LEVEL, ""}, "moongate_tls_expiry_timestamp_seconds", 1},
         {"", {"curr_connections", GAUGE, ""}, "moongate_connections", 1},
         {"", {"total_connections", COUNTER, ""}, "moongate_connections_total", 1},
         {"server_", {"ready", GAUGE, ""}, "moongate_server_ready", 1},

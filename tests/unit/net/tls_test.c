@@ -139,34 +139,28 @@ static void pieces_of_every_length_are_gathered(void **state)
     tls_context_give(context);
 }
 
-/* memcached's hung on that until 1.6.39: a record that was read with less room than it has leaves bytes that no socket announces. */
+/* memcached's hung on that until 1.6.39: a record that was read with less room than it has leaves bytes that no socket announces. Here
+ * all is read by who reads only when the socket or the stream says so. */
 static void what_the_stream_holds_can_be_read_although_the_socket_is_silent(void **state)
 {
+    static const size_t records[] = {5000, 3000, 2000, 1, 16384};
     struct tls_context *context = server_context(TLS_VERIFY_NONE);
     struct ends e = ends_shaken(context, &(struct secure_wanted){0});
-    static char bytes[10000], seen[10000];
-    fill(bytes, sizeof bytes);
-    secure_gives(e.secure, bytes, 5000, &e.out);
-    secure_gives(e.secure, bytes + 5000, 3000, &e.out);
-    secure_gives(e.secure, bytes + 8000, 2000, &e.out);
-    secure_ends(e.secure, &e.out);
-    (void)they_turn(&e);
+    static char bytes[26385], seen[26385];
+    char byte;
     size_t all = 0;
-    ssize_t n;
-    while (all < sizeof bytes) {
-        assert_true(all == 0 || stream_holds(&e.ours) ||
-                    recv(e.ours.fd, seen + all, 1, MSG_PEEK) == 1);
-        n = stream_read(&e.ours, seen + all, 700);
-        if (n < 0) {
-            assert_false(stream_holds(&e.ours)); /* only a record's beginning */
-            continue;
-        }
-        assert_true(n > 0);
-        all += (size_t)n;
+    fill(bytes, sizeof bytes);
+    for (size_t i = 0, at = 0; i < 5; at += records[i++])
+        secure_gives(e.secure, bytes + at, records[i], &e.out);
+    (void)they_turn(&e);
+    while (stream_holds(&e.ours) || recv(e.ours.fd, &byte, 1, MSG_PEEK) == 1) {
+        ssize_t n =
+            stream_read(&e.ours, seen + all, sizeof seen - all < 700 ? sizeof seen - all : 700);
+        assert_true(n > 0 || errno == EAGAIN); /* only a record's beginning */
+        if (n > 0) all += (size_t)n;
     }
+    assert_int_equal(all, sizeof bytes);
     assert_memory_equal(seen, bytes, sizeof bytes);
-    assert_int_equal(stream_read(&e.ours, seen, 1), 0);
-    assert_false(stream_holds(&e.ours));
     ends_close(&e);
     tls_context_give(context);
 }

@@ -102,10 +102,8 @@ static const struct {
      "c.lua:1: pool a: backend \"127.1.0.0.1\": an IPv4 address is four numbers of 0 to 255"},
     {"pools{ a = { backends = { \"a b:1\" } } } " DEFAULT("route_null{}"),
      "c.lua:1: pool a: backend \"a b\" is no host name and no address"},
-    {"pools{ a = { backends = { { host = \"h\",\n tls = true } } } } " DEFAULT("route_null{}"),
-     "c.lua:2: pool a: 'tls': moongate speaks no TLS to servers: reach this one through a TLS "
-     "tunnel on "
-     "this machine"},
+    {"pools{ a = { backends = { { host = \"h\",\n tls = 5 } } } } " DEFAULT("route_null{}"),
+     "c.lua:2: pool a: 'tls': takes true or false, not 5"},
     {"pools{ a = { backends = { { host = \"h\", connecttimeout = 0 } } } } " DEFAULT(
          "route_null{}"),
      "c.lua:1: pool a: 'connecttimeout': takes seconds from 0.001 to 3600, not 0"},
@@ -283,6 +281,9 @@ static const struct {
      "--input-buffer and its kin\n"},
     {POOLS "routes{\n  default = route_direct{\n    child = \"a\", fast = true } }",
      "5: route_direct: there is no 'fast': it has no effect\n"},
+    {"pools{ a = { backends = { { host = \"h\", tls = true } } } } " DEFAULT("route_null{}"),
+     "1: pool a: 'tls': servers are not verified, as there: convert the file and give the pool "
+     "tls = true, or tls = { ca = FILE }\n"},
     {POOLS "routes{ default = route_null{}, labels = 1 }",
      "3: routes: there is no 'labels': it has no effect\n"},
     {POOLS "routes{ map = { x = route_null{} }, conf = { stop = \":\" } }",
@@ -314,6 +315,10 @@ static void what_is_left_out_is_noted_with_its_place(void **state)
 static const struct {
     const char *text, *part;
 } written[] = {
+    {"settings{ backend_use_tls = true } pools{ a = { backends = { \"h:1\", { host = \"g\", tls = "
+     "false } } } } " DEFAULT("route_direct{ child = \"a\" }"),
+     "    tls = { verify = false },\n}\n\nlocal pools = {}\n"
+     "pools.a = mg.pool { \"h:1\", { \"g:11211\", tls = false }, name = \"a\" }"},
     {"pools{ a = { options = { dist = mcp.dist_ring_hash, omode = \"ketama\" }, backends = { "
      "\"h:1\", \"g:1\", \"h:1\" "
      "} } } " DEFAULT("route_direct{ child = \"a\" }"),
