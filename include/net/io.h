@@ -2,7 +2,7 @@
  *
  * How bytes go in and out
  *
- * A connection, of a client or to a server, is a descriptor, an inbuf and an outq. The floors above own all three and decide when
+ * A connection, of a client or to a server, is a stream, an inbuf and an outq. The floors above own all three and decide when
  * to read and to write; inbuf and outq do it, never wait, and know neither the loop nor the protocol.
  *
  *   in    inbuf_read makes one read(2) into the turn's arena. The reader uses all whole messages there, then passes the cut end
@@ -30,12 +30,13 @@
  *
  * Streams
  *
- * Today every peer is a plain socket, so a descriptor is all that reading and writing need. TLS is not there yet. Its place is
- * here: a stream, plain or TLS, in include/net/stream.h and src/net/stream*.c, which owns the descriptor and the TLS state.
- * inbuf_read, inbuf_missing and outq_write then take a stream where they take `fd` now, and IO_AGAIN gets a direction to wait
- * for, since a TLS read may have to write first. Besides these three, client.c (input that is thrown away at the end), connect.c
- * (the first lines to a server), lines.c (questions on connections of their own) and listener.c (the refusal of a client) read or
- * write a connection's descriptor; they will go through the stream, too.
+ * A connection's descriptor is in a stream (net/stream.h), plain or TLS, and all who read or write a connection do it through that:
+ * inbuf_read and outq_write, and those who read and write a few bytes of their own. A plain stream is its descriptor. Behind a TLS one is
+ * the engine (net/tls.c), and three things are different then. It may want to write in order to read, and the other way round: so what
+ * a socket is watched for is derived by stream_events. It may have bytes that no socket announces any more: who wants input reads on
+ * while stream_holds. And it may have taken bytes that the kernel has not (stream_is_drained): outq_write says IO_AGAIN then, too, and
+ * only what is drained is closed. A descriptor alone is used where that is all there is: by splice(2), which TLS cannot do
+ * (stream_splices), and to look ahead in a client that moves, which is plain.
  */
 #ifndef MOONGATE_NET_IO_H
 #define MOONGATE_NET_IO_H

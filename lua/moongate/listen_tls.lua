@@ -1,6 +1,6 @@
 --- listen_tls: a certificate of a listener's own: the option tls of mg.listen as a table.
 --
---     mg.listen { "10.0.0.5:11211", users, tls = { cert = "/etc/moongate/users.pem", verify = "require", ca = "/etc/ca.pem" } }
+--     mg.listen { "10.0.0.5:11211", users, tls = { cert = "users.pem", verify = "require", ca = "apps.pem" } }
 local options = require "moongate.options"
 
 local M = {}

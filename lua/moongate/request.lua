@@ -102,7 +102,8 @@ function fields.client(r)
     return len > 0 and abi.bytes_of(text, len) or nil
 end
 
---- Who the client is: "user:NAME" (--auth-file), "cert:NAME" (its certificate, which was verified); nil: nobody in particular.
+--- Who the client is: "user:NAME" (--auth-file), "cert:NAME" (its certificate, which was verified); nil: nobody in
+-- particular.
 function fields.identity(r)
     return abi.text(C.mg_request_identity(script, r))
 end

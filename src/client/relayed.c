@@ -26,8 +26,9 @@ static void refuse(struct client *c, const char *wrong)
     char address[ADDR_TEXT_MAX];
     c->turn->row->proxy_header_errors++;
     if (log_allows(&c->set->entry_lines, c->turn->now))
-        log_warn("client %s at listener %s: closed: PROXY header: %s", client_address(c, address),
-                 client_listener(c), wrong);
+        log_warn("client %s at listener %s: closed: PROXY header: %s (its address is in "
+                 "proxy-from, proxy_protocol)",
+                 client_address(c, address), client_listener(c), wrong);
     client_close(c, "its PROXY header is wrong");
 }
 

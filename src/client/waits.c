@@ -52,10 +52,11 @@ static void close_late(struct client *c)
     const char *what = c->entry == ENTRY_PROXY ? "PROXY header"
                        : c->entry == ENTRY_TLS ? "TLS handshake"
                                                : "authentication";
+    const char *listener = client_listener(c);
     c->turn->row->entry_timeouts++;
     if (log_allows(&c->set->entry_lines, c->turn->now))
-        log_warn("client %s at listener %s: closed: no %s within %d s", client_address(c, address),
-                 client_listener(c), what, ENTRY_SECONDS);
+        log_warn("client %s%s%s: closed: no %s within %d s", client_address(c, address),
+                 *listener ? " at listener " : "", listener, what, ENTRY_SECONDS);
     client_close(c, "did not come in");
 }
 

@@ -88,60 +88,111 @@ static const char *take_unix(struct as_other *to, const char *value)
     return NULL;
 }
 
-static void bind_one(struct as_other *to, const char *address, size_t len, const char *port)
+static const char *take_tls_ports(struct as_other *to, const char *value)
+{
+    to->tls_port = value;
+    return NULL;
+}
+
+static const char *take_cert(struct as_other *to, const char *value)
+{
+    to->tls_cert = value;
+    return NULL;
+}
+
+static const char *take_key(struct as_other *to, const char *value)
+{
+    to->tls_key = value;
+    return NULL;
+}
+
+static const char *take_ca(struct as_other *to, const char *value)
+{
+    to->tls_ca = value;
+    return NULL;
+}
+
+static const char *take_needs_certs(struct as_other *to, const char *value)
+{
+    to->needs_certs = is_on(value);
+    return NULL;
+}
+
+/* prefix: `tls:` or `notls:`, where both kinds are listened on. */
+static void bind_one(struct as_other *to, const char *prefix, const char *address, size_t len,
+                     const char *port)
 {
     char *text;
     bool is_v6 = memchr(address, ':', len) && address[0] != '[';
-    if (asprintf(&text, "%s%.*s%s:%s", is_v6 ? "[" : "", (int)len, address, is_v6 ? "]" : "",
-                 port) < 0)
+    if (asprintf(&text, "%s%s%.*s%s:%s", prefix, is_v6 ? "[" : "", (int)len, address,
+                 is_v6 ? "]" : "", port) < 0)
         abort();
     as_add(to, "--bind", text);
     free(text);
 }
 
 /* mcrouter listens on all addresses unless it is told which. */
-static void bind_all(struct as_other *to, const char *port)
+static void bind_all(struct as_other *to, const char *prefix, const char *port)
 {
     const char *at = to->address;
     if (!at) {
-        bind_one(to, "0.0.0.0", 7, port);
-        if (access("/proc/net/if_inet6", F_OK) == 0) bind_one(to, "::", 2, port);
+        bind_one(to, prefix, "0.0.0.0", 7, port);
+        if (access("/proc/net/if_inet6", F_OK) == 0) bind_one(to, prefix, "::", 2, port);
         return;
     }
     while (*at) {
         size_t len = strcspn(at, ",");
-        if (len) bind_one(to, at, len, port);
+        if (len) bind_one(to, prefix, at, len, port);
         at += len + (at[len] == ',');
     }
 }
 
 /* Ports stand in a list, with commas between them. */
-static const char *settle_ports(struct as_other *to)
+static const char *settle_ports(struct as_other *to, const char *prefix, const char *ports)
 {
-    char *list = strdup(to->port), *rest = list, *port;
+    char *list = strdup(ports), *rest = list, *port;
     const char *wrong = NULL;
     if (!list) abort();
     for (int n = 0; !wrong && (port = strsep(&rest, ",")); n++) {
         if (n == PORTS_MAX || as_number(port, 0, 65535) < 0)
-            wrong = "--port is not a port, or a list of them: give a number in 1..65535";
+            wrong = ports == to->port
+                        ? "--port is not a port, or a list of them: give a number in 1..65535"
+                        : "--ssl-port is not a port, or a list of them: give a number in 1..65535";
         else
-            bind_all(to, port);
+            bind_all(to, prefix, port);
     }
     free(list);
     return wrong;
 }
 
+/* Its clients' certificates must be right where it has a CA, and must be there where it demands them. */
+static const char *settle_tls(struct as_other *to)
+{
+    if (!to->tls_cert || !to->tls_key)
+        return "--ssl-port needs a certificate: give --pem-cert-path FILE and --pem-key-path FILE";
+    as_add(to, "--tls-cert", to->tls_cert);
+    as_add(to, "--tls-key", to->tls_key);
+    if (to->tls_ca) {
+        as_add(to, "--tls-ca", to->tls_ca);
+        as_add(to, "--tls-verify", to->needs_certs ? "require" : "request");
+    } else if (to->needs_certs) {
+        return "--ssl-require-peer-certs needs to know who signs them: give --pem-ca-path FILE";
+    }
+    return settle_ports(to, "tls:", to->tls_port);
+}
+
 static const char *settle_listeners(struct as_other *to)
 {
     char *text;
-    if (!to->port && !to->unix_path && !to->checks)
+    if (!to->port && !to->unix_path && !to->tls_port && !to->checks)
         return "there is no port to listen on: give -p PORT";
     if (to->unix_path) {
         if (asprintf(&text, "unix:%s", to->unix_path) < 0) abort();
         as_add(to, "--bind", text);
         free(text);
     }
-    return to->port ? settle_ports(to) : NULL;
+    const char *wrong = to->port ? settle_ports(to, to->tls_port ? "notls:" : "", to->port) : NULL;
+    return wrong || !to->tls_port ? wrong : settle_tls(to);
 }
 
 /* --- the rest ---------------------------------------------------------------------------------- */
@@ -176,7 +227,6 @@ static const char *take_connections(struct as_other *to, const char *value)
     return NULL;
 }
 
-#define NO_TLS "clients are served without TLS: put a TLS proxy before moongate"
 #define NO_PARAMS                                                                                  \
     "the configuration gets no parameters from the command line: write them into it, as a "        \
     "constDef"
@@ -190,6 +240,13 @@ static const struct as_flag flags[] = {
     {0, "listen-addresses", AS_VALUE, NULL, take_addresses,
      "moongate's --bind, an address or several with commas"},
     {0, "unix-domain-sock", AS_VALUE, NULL, take_unix, "moongate's --bind unix:PATH"},
+    {0, "ssl-port", AS_VALUE, NULL, take_tls_ports,
+     "moongate's --bind tls:, a port or several with commas"},
+    {0, "pem-cert-path", AS_VALUE, NULL, take_cert, "moongate's --tls-cert, for --ssl-port"},
+    {0, "pem-key-path", AS_VALUE, NULL, take_key, "moongate's --tls-key"},
+    {0, "pem-ca-path", AS_VALUE, NULL, take_ca, "moongate's --tls-ca, with --tls-verify request"},
+    {0, "ssl-require-peer-certs", AS_MAYBE, NULL, take_needs_certs,
+     "moongate's --tls-verify require"},
     {'f', "config-file", AS_VALUE, NULL, take_file, "moongate's --mcrouter, with --watch"},
     {0, "config-str", AS_VALUE, NULL, take_text, "moongate's --mcrouter-text"},
     {0, "config", AS_VALUE, NULL, take_either,
@@ -217,7 +274,6 @@ static const struct as_flag flags[] = {
     {0, "verbosity", AS_NONE, NULL, NULL, NULL},
     {'d', NULL, AS_NONE, NULL, NULL, NULL},
     {'D', NULL, AS_VALUE, NULL, NULL, NULL},
-    {0, "ssl-port", AS_VALUE, NULL, NULL, NO_TLS},
     {0, "gets", AS_NONE, NULL, NULL, NULL},
     {0, "skip-sanity-checks", AS_NONE, NULL, NULL, NULL},
     {0, "service-name", AS_VALUE, NULL, NULL, NULL},
@@ -289,9 +345,6 @@ static const struct as_flag flags[] = {
     {0, "max_preprocessed_config_history", AS_VALUE, NULL, NULL, NULL},
     {0, "min-rxmit-reconnect-threshold", AS_VALUE, NULL, NULL, NULL},
     {0, "num-listening-sockets", AS_VALUE, NULL, NULL, NULL},
-    {0, "pem-ca-path", AS_VALUE, NULL, NULL, NULL},
-    {0, "pem-cert-path", AS_VALUE, NULL, NULL, NULL},
-    {0, "pem-key-path", AS_VALUE, NULL, NULL, NULL},
     {0, "pool-stats-config-file", AS_VALUE, NULL, NULL, NULL},
     {0, "post-reconfiguration-delay-ms", AS_VALUE, NULL, NULL, NULL},
     {0, "prefix-acl-checker-enable", AS_MAYBE, NULL, NULL, NULL},
@@ -314,7 +367,6 @@ static const struct as_flag flags[] = {
     {0, "server-ssl-service-identity", AS_VALUE, NULL, NULL, NULL},
     {0, "ssl-connection-cache", AS_MAYBE, NULL, NULL, NULL},
     {0, "ssl-handshake-offload", AS_MAYBE, NULL, NULL, NULL},
-    {0, "ssl-require-peer-certs", AS_MAYBE, NULL, NULL, NULL},
     {0, "ssl-service-identity", AS_VALUE, NULL, NULL, NULL},
     {0, "ssl-service-identity-authorization-enforce", AS_MAYBE, NULL, NULL, NULL},
     {0, "ssl-service-identity-authorization-log", AS_MAYBE, NULL, NULL, NULL},

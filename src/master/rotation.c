@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/process.h"
 
-static const double LEAST = 1; /* seconds between two tries */
+static const double LEAST = 0.1; /* seconds between two tries */
 
 static void set_timer(struct rotation *r)
 {

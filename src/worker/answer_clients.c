@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "client/entry.h"
 #include "client/explain_stats.h"
 #include "client/state.h"
 #include "worker/answers.h"
@@ -23,6 +24,7 @@ static void show_client(const struct worker *w, const struct client *c, struct r
     record_begin(r, "client");
     record_text(r, "client", client_id(c, id));
     record_text(r, "address", client_address(c, address));
+    if (*client_identity(c)) record_text(r, "identity", client_identity(c));
     if (*client_listener(c)) record_text(r, "listener", client_listener(c));
     record_number(r, "worker", w->seat->index);
     record_number(r, "age", (uint64_t)(w->turn.now - c->since));

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 OLD, NEW = "installed", "forky"  # memcached of Debian 12, and of the suite that `sh deps/install servers` unpacks
 PROXIES = ("moongate", "base", "nutcracker", "memcached-proxy")
 ALL = PROXIES + ("direct", "haproxy")
-TLS = ("moongate", "base", "haproxy")     # haproxy ends TLS, and passes bytes on to the first server
+TLS = ("moongate", "haproxy")             # haproxy ends TLS, and passes bytes on to the first server
 META = ("moongate", "base", "memcached-proxy", "direct", "haproxy")  # nutcracker has no meta commands
 FRAMES = ("moongate", "direct", "haproxy")  # no other proxy, and no earlier moongate, speaks the binary protocol
 MIB = 1 << 20

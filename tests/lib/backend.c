@@ -1,4 +1,4 @@
-#include "lib/backend.h"
+#include "lib/backend_state.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,45 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/address.h"
 #include "lib/overtls.h"
 #include "lib/program.h"
 #include "lib/secure.h"
 
 /* What moongate asks each connection first. */
-static const char *const questions[] = {"version\r\n", "mn\r\n"};
-
-enum { PROBES = sizeof questions / sizeof *questions };
+static const char *const questions[PROBES] = {"version\r\n", "mn\r\n"};
 
 /* What it asks on connections of their own. */
-static const char *const asides[] = {"stats\r\n", "stats settings\r\n"};
-
-enum { ASIDES = sizeof asides / sizeof *asides };
-
-struct link {
-    struct peer peer;
-    struct backend *backend;
-    struct link *next; /* made later */
-    unsigned probed;   /* how many of the probes were asked and answered */
-    bool is_validated; /* all */
-    bool is_over;      /* the play has seen or made its end */
-};
-
-struct backend {
-    struct actor listener;
-    struct address at;
-    const char *address;
-    const char *answers[PROBES]; /* to what it is asked first; NULL: it closes */
-    unsigned probes;             /* how many of them it waits for */
-    const char *told[ASIDES];    /* NULL: no answer */
-    struct link *links;          /* all there ever were, oldest first */
-    struct link *turned_to;
-    unsigned n; /* links made */
-    bool is_silent;
-    struct secure_wanted wanted; /* is_server: new connections speak TLS */
-    struct secure *shared;       /* owned: they know its tickets */
-    struct backend *next;
-};
+static const char *const asides[ASIDES] = {"stats\r\n", "stats settings\r\n"};
 
 static struct backend *backends;
 
@@ -158,7 +128,7 @@ static bool has_link(void *what)
     return l && (l->is_validated || b->is_silent);
 }
 
-static struct link *awaited_link(struct backend *b)
+struct link *backend_awaited_link(struct backend *b)
 {
     if (!stage_waits(has_link, b))
         stage_fails("backend %s: nobody connects and validates", b->address);
@@ -232,44 +202,6 @@ struct backend *backend_listens_unix(void)
     return backend_at(textf("unix:%s/backend", program_folder()));
 }
 
-void backend_secures(struct backend *b, const struct secure_wanted *wanted)
-{
-    b->wanted = wanted ? *wanted : (struct secure_wanted){0};
-    b->wanted.is_server = wanted != NULL;
-    secure_destroy(b->shared);
-    b->shared = wanted ? secure_create(&b->wanted) : NULL;
-    b->wanted.like = b->shared;
-}
-
-struct secure *backend_secure(struct backend *b)
-{
-    struct link *l = b->links;
-    while (l && l->next) l = l->next;
-    return l ? l->peer.secure : NULL;
-}
-
-struct nth_link {
-    const struct backend *backend;
-    unsigned nth;
-    struct link *link;
-};
-
-static bool finds_nth(void *what)
-{
-    struct nth_link *find = what;
-    struct link *l = find->backend->links;
-    for (unsigned i = 1; l && i < find->nth; i++) l = l->next;
-    find->link = l;
-    return l;
-}
-
-const char *backend_sees_handshake_fail(struct backend *b, unsigned nth)
-{
-    struct nth_link find = {b, nth, NULL};
-    if (!stage_waits(finds_nth, &find)) stage_fails("backend %s: too few connections", b->address);
-    return peer_sees_handshake_fail(&find.link->peer);
-}
-
 const char *backend_address(const struct backend *b)
 {
     return b->address;
@@ -282,12 +214,12 @@ void backend_sees(struct backend *b, const char *text)
 
 void backend_sees_bytes(struct backend *b, const void *bytes, size_t n)
 {
-    peer_sees(&awaited_link(b)->peer, bytes, n);
+    peer_sees(&backend_awaited_link(b)->peer, bytes, n);
 }
 
 char *backend_sees_line(struct backend *b)
 {
-    return peer_sees_line(&awaited_link(b)->peer);
+    return peer_sees_line(&backend_awaited_link(b)->peer);
 }
 
 void backend_answers(struct backend *b, const char *text)
@@ -297,27 +229,17 @@ void backend_answers(struct backend *b, const char *text)
 
 void backend_answers_bytes(struct backend *b, const void *bytes, size_t n)
 {
-    peer_sends(&awaited_link(b)->peer, bytes, n);
+    peer_sends(&backend_awaited_link(b)->peer, bytes, n);
 }
 
 void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, size_t piece)
 {
-    peer_sends_in_pieces(&awaited_link(b)->peer, bytes, n, piece);
-}
-
-void backend_answers_cut(struct backend *b, const char *text, size_t n)
-{
-    struct peer *p = &awaited_link(b)->peer;
-    struct octets records = {0};
-    secure_gives(p->secure, text, strlen(text), &records);
-    octets_add(&p->out, octets_at(&records), octets_n(&records) - n);
-    octets_release(&records);
-    peer_is_sent(p);
+    peer_sends_in_pieces(&backend_awaited_link(b)->peer, bytes, n, piece);
 }
 
 void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n)
 {
-    peer_queues(&awaited_link(b)->peer, bytes, n);
+    peer_queues(&backend_awaited_link(b)->peer, bytes, n);
 }
 
 void backend_answers_on_all_links(struct backend *b, const char *text)
@@ -348,26 +270,26 @@ static bool link_is_closed(void *what)
 
 void backend_sees_closed(struct backend *b)
 {
-    struct link *l = awaited_link(b);
+    struct link *l = backend_awaited_link(b);
     if (!stage_waits(link_is_closed, l)) stage_fails("%s: is not closed", l->peer.name);
     stage_dismiss(&l->peer.actor);
 }
 
 void backend_closes(struct backend *b)
 {
-    stage_dismiss(&awaited_link(b)->peer.actor);
+    stage_dismiss(&backend_awaited_link(b)->peer.actor);
 }
 
 void backend_closes_other_links(struct backend *b)
 {
-    const struct link *current = awaited_link(b);
+    const struct link *current = backend_awaited_link(b);
     for (struct link *l = b->links; l; l = l->next)
         if (l != current && !l->is_over) stage_dismiss(&l->peer.actor);
 }
 
 void backend_resets(struct backend *b)
 {
-    struct link *l = awaited_link(b);
+    struct link *l = backend_awaited_link(b);
     peer_resets(&l->peer);
     stage_dismiss(&l->peer.actor);
 }
@@ -450,7 +372,7 @@ void backend_listens_again(struct backend *b)
 
 void backend_stops_reading(struct backend *b)
 {
-    struct peer *p = &awaited_link(b)->peer;
+    struct peer *p = &backend_awaited_link(b)->peer;
     int small = 65536;
     setsockopt(p->actor.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     p->is_paused = true;
@@ -458,7 +380,7 @@ void backend_stops_reading(struct backend *b)
 
 void backend_reads_again(struct backend *b)
 {
-    awaited_link(b)->peer.is_paused = false;
+    backend_awaited_link(b)->peer.is_paused = false;
 }
 
 /* True where text names the address, not only one that starts alike (port 123 and 1234). */

@@ -34,7 +34,7 @@ struct secure *backend_secure(struct backend *b);
 /* Waits until the handshake of the nth connection (from 1) has failed: why, as OpenSSL says it. */
 const char *backend_sees_handshake_fail(struct backend *b, unsigned nth);
 
-/* Answers with that text, of whose last n bytes on the wire the last ones do not come: a TLS record is cut. */
+/* Answers with that text, but the last n bytes of its TLS record do not come. */
 void backend_answers_cut(struct backend *b, const char *text, size_t n);
 
 /* As a script names it: `127.0.0.1:4711`, `unix:/tmp/...`. */

@@ -2,7 +2,7 @@
  * ends with _tls_test (the Makefile makes such names of some).
  *
  * Then backends and memcacheds of the tests speak TLS, scripts that begin with MG get the option `tls` for all pools, and clients that
- * connect to such a memcached themselves speak TLS, too. Certificates live as long as the program.
+ * connect to such a memcached themselves speak TLS, too. The program owns the certificates, and frees them at its end.
  */
 #ifndef TESTS_LIB_OVERTLS_H
 #define TESTS_LIB_OVERTLS_H

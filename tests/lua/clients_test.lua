@@ -43,7 +43,8 @@ t.describe("a client", function()
 
     t.it("takes no other options", function()
         local app = one(WHO)
-        t.expect(function() app:client { adress = "x" } end):raises "no option 'adress'; it has: address, identity, listener"
+        t.expect(function() app:client { adress = "x" } end)
+            :raises "no option 'adress'; it has: address, identity, listener"
         t.expect(function() app:client { listener = 1 } end):raises "takes a string of 1 to 200 characters, not 1"
         t.expect(function() app:client "x" end):raises "client takes a table"
         for i = 1, 128 do app:client { listener = "l" .. i } end

@@ -233,7 +233,9 @@ end
 -- @param options table  address: what req.client is, "10.0.0.1:4711"; identity: what req.identity is, "user:app";
 -- listener: what req.listener is; or nil
 function app_methods.client(self, options)
-    if options ~= nil and type(options) ~= "table" then where.fail "client takes a table of address, identity and listener" end
+    if options ~= nil and type(options) ~= "table" then
+        where.fail "client takes a table of address, identity and listener"
+    end
     return make_client(self, options)
 end
 

@@ -2,7 +2,9 @@
 #include "lib/address.h"
 #include "lib/client.h"
 #include "lib/example.h"
+#include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/overtls.h"
 #include "lib/program.h"
 #include "lib/scene.h"
 
@@ -278,6 +280,42 @@ static void example_25_has_an_address_for_each_application(void **state)
     assert_int_equal(holders("page:1", 0, 1), 1);
 }
 
+static void example_26_speaks_tls_to_servers_that_are_not_near(void **state)
+{
+    const char *text = example_text("26-tls");
+    const char *far = textf("\"%s\", \"%s\"", example_address(2), example_address(3));
+    struct memcached *s = memcached_start_secure(memcached_at_hand(), over_tls_cert(), NULL);
+    text = example_with(text, far, textf("\"%s\"", memcached_address(s)));
+    text = example_with(text, "tls = true", textf("tls = { ca = \"%s\" }", over_tls_ca_file()));
+    struct client *c = client_connects(moongate_start(text, NULL));
+
+    client_sets(c, "session:1");
+    client_finds(c, "session:1");
+    client_sets(c, "page:1");
+    assert_int_equal(holders("session:1", 0, 3), 0);
+    assert_int_equal(holders("page:1", 0, 1), 1);
+}
+
+static void example_27_serves_whom_it_knows(void **state)
+{
+    const char *users = moongate_script_file("shop:one\nbatch:two\nother:three\n");
+    struct moongate *m = moongate_start(example_text("27-users"), "--auth-file", users, NULL);
+    struct client *shop = client_connects(m), *batch = client_connects(m),
+                  *other = client_connects(m);
+    client_asks(shop, "set login 0 0 8\r\nshop one\r\n", "STORED\r\n");
+    client_asks(batch, "set login 0 0 9\r\nbatch two\r\n", "STORED\r\n");
+    client_asks(other, "set login 0 0 11\r\nother three\r\n", "STORED\r\n");
+    client_sets(shop, "k");
+    assert_int_equal(holders("k", 0, 1), 1);
+    client_sets(batch, "l");
+    assert_int_equal(holders("l", 2, 3), 1);
+    client_finds(other, "k");
+    client_misses(other, "l");
+    client_asks(other, "set k 0 0 1\r\nx\r\n", "SERVER_ERROR you may only read\r\n");
+    m = moongate_start(example_text("27-users"), NULL);
+    client_asks(client_connects(m), "get k\r\n", "SERVER_ERROR who are you?\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +333,8 @@ int main(void)
         play(example_23_keeps_near_what_was_read),
         play(example_24_does_not_ask_again_for_what_is_not_there),
         play(example_25_has_an_address_for_each_application),
+        play(example_26_speaks_tls_to_servers_that_are_not_near),
+        play(example_27_serves_whom_it_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

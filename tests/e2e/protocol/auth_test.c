@@ -118,6 +118,17 @@ static void a_failure_is_logged_with_the_name_and_never_with_the_password(void *
     assert_int_equal(moongate_log_count(m, "secret"), 0);
 }
 
+static void the_log_of_slow_requests_names_the_user(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    struct moongate *m = moongate_start(script_of_one(memcached_address(s), ""), "--auth-file",
+                                        file(TWO_USERS), "--slow-log", "0.000001", NULL);
+    struct client *c = is_in(client_connects(m));
+    client_asks(c, "get k\r\n", "END\r\n");
+    const char *line = moongate_log_line(m, "slow request: get k: ");
+    if (!strstr(line, " ms: miss, client user:app@127.0.0.1:")) stage_fails("%s", line);
+}
+
 /* --- which clients ---------------------------------------------------------------------------- */
 
 static void a_listener_may_let_everybody_in(void **state)
@@ -131,6 +142,9 @@ static void a_listener_may_let_everybody_in(void **state)
     struct client *free = client_connects_to(open), *bound = client_connects_to(shut);
     get_misses(free, "k", b, "k");
     client_asks(bound, "get k\r\n", NOT_YET);
+    client_sends(bound, "set k a b 12\r\nget k\r\n"); /* a value that is cut is no request either */
+    client_is_read(bound);
+    client_asks(bound, "get l\r\n", FAILURE);
     client_asks(bound, APP, "STORED\r\n");
     get_misses(bound, "k", b, "k");
     (void)m;
@@ -262,6 +276,7 @@ int main(void)
         play(a_set_that_is_cut_anywhere_is_one),
         play(what_has_no_end_is_closed),
         play(a_failure_is_logged_with_the_name_and_never_with_the_password),
+        play(the_log_of_slow_requests_names_the_user),
         play(a_listener_may_let_everybody_in),
         play(a_user_stays_in_when_it_moves_to_another_worker),
         play(a_user_stays_in_over_an_upgrade),

@@ -410,9 +410,8 @@ static const char *const kinds[][2] = {
 
 static const char *policy_of_kind(const char *kind)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i][0], kind) == 0) return kinds[i][1];
-    }
     stage_fails("ROUTE_%s has no policy here whose row tests it", kind);
 }
 

@@ -2,10 +2,12 @@
  * address and an identity may have. */
 #include "lib/address.h"
 #include "lib/backend.h"
+#include "lib/certs.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
 #include "lib/program.h"
 #include "lib/scene.h"
+#include "lib/secure.h"
 #include "lib/upgrade.h"
 
 #include <signal.h>
@@ -196,6 +198,31 @@ static void by_a_unix_socket_too(void **state)
     (void)m;
 }
 
+/* The header comes before the handshake; what is missing of either is not what the other is about. */
+static void a_header_comes_before_the_handshake(void **state)
+{
+    const struct cert *ca = cert_ca("the CA"), *cert = cert_signed(ca, "moongate", "IP:127.0.0.1");
+    const char *file = cert_file("server.pem", cert_pem(cert), cert_key_pem(cert));
+    struct moongate *m =
+        moongate_start(TELLS, "--tls-cert", file, "-b",
+                       textf("%s,proxy-from=127.0.0.1,allow-from=1.0.0.0/8", port()),
+                       "--max-conns-per-address", "1", NULL);
+    const struct secure_wanted wanted = {.ca = ca, .name = "127.0.0.1"};
+    struct client *c = relayed(moongate_address(m), "1.2.3.4");
+    client_secures(c, &wanted);
+    is_known_as(c, "1.2.3.4:4000");
+    struct client *bare = client_connects(m);
+    client_secures(bare, &wanted);
+    (void)client_sees_handshake_fail(bare);
+    moongate_sees_log(m, ": closed: PROXY header: there is none");
+    client_sees_closed(
+        relayed(moongate_address(m), "1.2.3.4")); /* one too many: it could not read why */
+    client_sees_closed(relayed(moongate_address(m), "2.2.3.4"));
+    stat_becomes(c, "proxy", "rejected_per_address", "1");
+    stat_becomes(c, "proxy", "denied_connections", "1");
+    assert_int_equal(stat_number(c, "", "ssl_handshake_errors"), 0);
+}
+
 /* --- moved ------------------------------------------------------------------------------------- */
 
 /* One that has said who it is, one that has said nothing yet, and one that has said a half of it. */
@@ -334,6 +361,30 @@ static void an_identity_has_so_many_connections(void **state)
     client_asks(joe, "set x 0 0 10\r\njoe secret\r\n", "STORED\r\n");
 }
 
+static void a_certificates_name_counts_as_an_identity(void **state)
+{
+    const struct cert *ca = cert_ca("the CA"), *cert = cert_signed(ca, "moongate", "IP:127.0.0.1");
+    const struct cert *joe = cert_signed(ca, "joe", NULL), *ann = cert_signed(ca, "ann", NULL);
+    struct moongate *m = moongate_start(
+        TELLS, "--tls-cert", cert_file("server.pem", cert_pem(cert), cert_key_pem(cert)),
+        "--tls-ca", cert_file("ca.pem", cert_pem(ca), ""), "--tls-verify", "require",
+        "--max-conns-per-identity", "1", NULL);
+    const struct secure_wanted of_joe = {.ca = ca, .cert = joe}, of_ann = {.ca = ca, .cert = ann};
+    struct client *one = client_connects_secure(m, &of_joe),
+                  *other = client_connects_secure(m, &of_ann);
+    client_sees_nothing_more(one);
+    client_sees_nothing_more(other);
+    struct client *again = client_connects(m);
+    client_secures(again, &of_joe);
+    moongate_sees_log(m,
+                      "refused: its identity has 1 connections already (--max-conns-per-identity)");
+    stat_becomes(one, "proxy", "rejected_per_identity", "1");
+    client_closes(again);
+    client_closes(one);
+    stat_becomes(other, "", "curr_connections", "1");
+    client_sees_nothing_more(client_connects_secure(m, &of_joe));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,11 +395,13 @@ int main(void)
         play(a_header_that_is_wrong_or_missing_costs_the_connection),
         play(networks_are_of_the_real_address),
         play(by_a_unix_socket_too),
+        play(a_header_comes_before_the_handshake),
         play(who_moves_stays_who_it_is),
         play(who_is_idle_is_closed_and_who_is_owed_an_answer_is_not),
         play(an_address_has_so_many_connections),
         play(the_count_goes_with_its_worker),
         play(an_identity_has_so_many_connections),
+        play(a_certificates_name_counts_as_an_identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

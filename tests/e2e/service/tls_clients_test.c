@@ -14,6 +14,9 @@
 /* Answers each request with who asks. */
 static const char SCRIPT[] = MG "return function(req) return mg.reply.error(req.listener) end\n";
 
+static const char WHO[] =
+    MG "return function(req) return mg.reply.error(req.identity or 'nobody') end\n";
+
 /* Whom clients trust, and what moongate shows. */
 static const struct cert *authority, *server;
 static const char *cert, *key, *ca;
@@ -168,6 +171,7 @@ struct guest {
     const char *name;
     const struct cert *cert, *chain;
     const char *why;
+    const char *is; /* its name, where it is let in */
 };
 
 enum { GUESTS = 6 };
@@ -179,8 +183,8 @@ static void guests_come(struct guest to[GUESTS])
         &(struct cert_wanted){.name = "intermediate", .issuer = authority, .is_ca = true});
     const struct cert *below = cert_signed(between, "below", NULL);
     const struct guest all[GUESTS] = {
-        {"valid", cert_signed(authority, "app", NULL), NULL, NULL},
-        {"by an intermediate", below, between, NULL},
+        {"valid", cert_signed(authority, "app", NULL), NULL, NULL, "app"},
+        {"by an intermediate", below, between, NULL, "below"},
         {"the intermediate is missing", below, NULL, "unable to get local issuer certificate"},
         {"expired",
          cert_make(
@@ -201,7 +205,7 @@ static void guests_knock(const char *verify, bool is_needed, int version)
     struct secure_wanted wanted = trusting();
     size_t refused = 0;
     struct moongate *m =
-        moongate_start(SCRIPT, "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca, "--tls-verify",
+        moongate_start(WHO, "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca, "--tls-verify",
                        verify, "-b", "x=127.0.0.1", "-b", "plain=notls:127.0.0.2", NULL);
     guests_come(guests);
     wanted.version = version;
@@ -209,7 +213,7 @@ static void guests_knock(const char *verify, bool is_needed, int version)
         wanted.cert = guests[i].cert;
         wanted.chain = guests[i].chain;
         if (!guests[i].why) {
-            hears_secure(moongate_address(m), &wanted, "x");
+            hears_secure(moongate_address(m), &wanted, textf("cert:%s", guests[i].is));
             continue;
         }
         const char *line = is_let_go(m, &wanted, ++refused);
@@ -221,7 +225,7 @@ static void guests_knock(const char *verify, bool is_needed, int version)
     if (is_needed)
         has(is_let_go(m, &wanted, ++refused), "has no certificate, and must have one");
     else
-        hears_secure(moongate_address(m), &wanted, "x");
+        hears_secure(moongate_address(m), &wanted, "nobody");
     struct client *c = client_connects_to(moongate_listener(m, "127.0.0.2"));
     assert_int_equal(stat_number(c, "", "ssl_handshake_errors"), refused);
     stage_clears();
@@ -243,20 +247,31 @@ static void request_lets_in_those_without_a_certificate_too(void **state)
     guests_knock_in_both_versions("request", false);
 }
 
+/* A line of text would be no TLS. */
+static void a_client_that_is_one_too_many_is_closed_without_a_word(void **state)
+{
+    struct moongate *m = moongate_start(SCRIPT, "--tls-cert", cert, "--tls-key", key, "-c", "1",
+                                        "-b", "x=127.0.0.1", "-b", "plain=notls:127.0.0.2", NULL);
+    struct secure_wanted wanted = trusting();
+    hears(client_connects_secure(m, &wanted), "x");
+    client_sees_closed(client_connects(m));
+    client_sees(client_connects_to(moongate_listener(m, "127.0.0.2")),
+                "ERROR Too many open connections\r\n");
+}
+
 static void without_verify_any_certificate_will_do(void **state)
 {
     struct guest guests[GUESTS];
-    struct moongate *m =
-        moongate_start(SCRIPT, "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca, "-b",
-                       "x=127.0.0.1", "-b", "mutual=mtls:127.0.0.2", NULL);
+    struct moongate *m = moongate_start(WHO, "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca,
+                                        "-b", "x=127.0.0.1", "-b", "mutual=mtls:127.0.0.2", NULL);
     guests_come(guests);
     for (int i = 0; i < GUESTS; i++) {
         struct secure_wanted wanted = trusting();
         wanted.cert = guests[i].cert;
-        hears_secure(moongate_address(m), &wanted, "x");
+        hears_secure(moongate_address(m), &wanted, "nobody");
     }
     struct secure_wanted mutual = {.cert = guests[0].cert};
-    hears_secure(moongate_listener(m, "127.0.0.2"), &mutual, "mutual");
+    hears_secure(moongate_listener(m, "127.0.0.2"), &mutual, "cert:app");
     struct client *c = client_connects_to(moongate_listener(m, "127.0.0.2"));
     client_secures(c, &(struct secure_wanted){.version = 0x0303});
     (void)client_sees_handshake_fail(c);
@@ -321,6 +336,7 @@ int main(void)
         play(require_lets_in_whom_the_ca_has_signed),
         play(request_lets_in_those_without_a_certificate_too),
         play(without_verify_any_certificate_will_do),
+        play(a_client_that_is_one_too_many_is_closed_without_a_word),
         play(what_cannot_work_is_said_at_the_start),
         play(check_shows_certificates_and_warns_of_old_ones),
     };

@@ -1,6 +1,7 @@
 /* Many servers are connected and freed a few at a time, and one that gets a request before its turn is connected at once. */
 #include "backend/backend.h"
 #include "backend/conn.h"
+#include "backend/retry.h"
 #include "lib/stage.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SERVERS = 200, AT_A_TIME = 32 };
+enum { SERVERS = 200, AT_A_TIME = 32, BEGUN_AT_ONCE = 64 };
 
 static struct {
     struct ev_loop *loop;
@@ -17,7 +18,7 @@ static struct {
     struct backends set;
     struct board_worker *part;
     struct backend *servers[SERVERS];
-    int ends[SERVERS], dialed; /* the servers' ends of connections */
+    int ends[2 * SERVERS], dialed; /* the servers' ends of connections */
 } w;
 
 static int dial(void *about, const struct backend *b, int *fd)
@@ -25,7 +26,7 @@ static int dial(void *about, const struct backend *b, int *fd)
     int pair[2];
     (void)about;
     (void)b;
-    assert_in_range(w.dialed, 0, SERVERS - 1);
+    assert_in_range(w.dialed, 0, 2 * SERVERS - 1);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     *fd = pair[0];
     w.ends[w.dialed++] = pair[1];
@@ -93,6 +94,24 @@ static void a_turn_begins_few_connections_until_all_are(void **state)
     while (ev_is_active(&w.set.pace)) turn();
 }
 
+/* As when a network comes back. */
+static void a_turn_begins_not_all_connections_that_were_lost_at_once(void **state)
+{
+    backends_start(&w.set);
+    while (w.dialed < SERVERS) turn();
+    turn();
+    for (int i = 0; i < SERVERS; i++) retry_connect(w.servers[i]->conns[0]);
+    assert_int_equal(w.dialed, SERVERS + BEGUN_AT_ONCE);
+    assert_int_equal(w.servers[SERVERS - 1]->conns[0]->state, CONN_QUEUED);
+    assert_false(conn_refuses(w.servers[SERVERS - 1]->conns[0])); /* its calls wait */
+    assert_false(backends_are_tried(&w.set));
+    while (w.dialed < 2 * SERVERS) {
+        int before = w.dialed;
+        turn();
+        assert_in_range(w.dialed - before, 0, BEGUN_AT_ONCE);
+    }
+}
+
 static void a_turn_frees_few_servers_until_all_are_gone(void **state)
 {
     for (int i = 1; i < SERVERS; i++) backend_give(w.servers[i]);
@@ -141,6 +160,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_turn_begins_few_connections_until_all_are, begin, end),
+        cmocka_unit_test_setup_teardown(a_turn_begins_not_all_connections_that_were_lost_at_once,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(a_turn_frees_few_servers_until_all_are_gone, begin, end),
         cmocka_unit_test_setup_teardown(a_request_does_not_wait_for_its_servers_turn, begin, end),
         cmocka_unit_test_setup_teardown(a_set_that_stops_begins_no_connection_any_more, begin, end),

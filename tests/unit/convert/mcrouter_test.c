@@ -1,90 +1,6 @@
 /* mcrouter's configurations as scripts: their text, what is refused, what is noted. In these texts ' stands for ". What the routes do is
  * tested in tests/lua/mcrouter_copies_test.lua and mcrouter_routes_test.lua. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "convert/convert.h"
-
-static char noted[4096], error[CONVERT_ERROR_MAX];
-static const struct convert_flags none;
-
-static void note(void *arg, const char *path, uint32_t line, const char *text)
-{
-    size_t len = strlen(noted);
-    snprintf(noted + len, sizeof noted - len, "%u: %s\n", line, text);
-}
-
-static char *with_quotes(const char *text)
-{
-    char *copy = strdup(text);
-    assert_non_null(copy);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'') *c = '"';
-    return copy;
-}
-
-/* The script, which the caller frees. NULL: refused, and `error` says why, with a place. */
-static char *script_of(const char *bytes, size_t len, const struct convert_flags *flags)
-{
-    char *text = NULL;
-    size_t n = 0;
-    struct convert_output out = {.script = open_memstream(&text, &n), .note = note};
-    struct convert_input in = {.path = "m.json", .bytes = bytes, .len = len, .flags = flags};
-    assert_non_null(out.script);
-    noted[0] = '\0';
-    bool ok = mcrouter_read(&in, &out);
-    fclose(out.script);
-    assert_true(ok ? !out.error[0] : strncmp(out.error, "m.json:", 7) == 0);
-    memcpy(error, out.error, sizeof error);
-    if (ok) return text;
-    free(text);
-    return NULL;
-}
-
-static void check_with(const struct convert_flags *flags, const char *configuration,
-                       const char *part)
-{
-    char *bytes = with_quotes(configuration), *wanted = with_quotes(part);
-    char *script = script_of(bytes, strlen(bytes), flags);
-    if (!script) fail_msg("%s", error);
-    if (script && !strstr(script, wanted)) fail_msg("no %s in:\n%s", wanted, script);
-    free(script);
-    free(wanted);
-    free(bytes);
-}
-
-static void check(const char *configuration, const char *part)
-{
-    check_with(&none, configuration, part);
-}
-
-static void check_error(const char *configuration, const char *text)
-{
-    char *bytes = with_quotes(configuration);
-    char *script = script_of(bytes, strlen(bytes), &none);
-    if (script) fail_msg("not refused:\n%s", script);
-    if (!strstr(error, text)) fail_msg("%s", error);
-    free(bytes);
-}
-
-static void check_note(const char *configuration, const char *text)
-{
-    char *bytes = with_quotes(configuration);
-    char *script = script_of(bytes, strlen(bytes), &none);
-    if (!script) fail_msg("%s", error);
-    if (!strstr(noted, text)) fail_msg("noted: %s", noted);
-    free(script);
-    free(bytes);
-}
-
-#define POOL(servers) "{'pools': {'a': {'servers': " servers "}}, 'route': 'PoolRoute|a'}"
-#define OVER(route)   "{'pools': {'a': {'servers': ['h:1', 'h:2']}}, 'route': " route "}"
+#include "unit/convert/mcrouter_checks.h"
 
 /* mcrouter/lib/network/AccessPoint.cpp 105-185. */
 static void servers_are_written_as_moongate_writes_them(void **state)
@@ -101,13 +17,6 @@ static void servers_are_written_as_moongate_writes_them(void **state)
     check_error(POOL("['::1:5']"), "'::1:5' has no host before its port");
     check_error(POOL("['h;x:5']"), "'h;x:5' has no host before its port");
     check_error(POOL("['h:1:ascii:plain:notcompressed:x']"), "is no server: write host:port");
-    check(POOL("['h:1:ascii:ssl', 'h:2:ascii:fizz']"), "{ 'h:1', 'h:2', name = 'a', tls = true");
-    check(POOL("['h:1:ascii:ssl', 'h:2:ascii:plain']"),
-          "{ { 'h:1', tls = true }, 'h:2', name = 'a'");
-    check_error(POOL("['h:1:ascii:tls_to_plain']"),
-                "'tls_to_plain' is a protocol of mcrouter alone");
-    check_error(POOL("['h:1:ascii:tsl']"), "'tsl' is no way to secure a connection");
-    check_error(POOL("['unix:/run/a:ascii:ssl']"), "TLS to a socket of this machine has no host");
     check_error(POOL("['h:1:thrift']"), "'thrift': moongate speaks memcached's text protocol");
     check_error(POOL("['h:1:tcp']"), "'tcp' is no protocol");
     check_error(POOL("['h:1:ascii:plain:compressed']"), "compression is not built");
@@ -117,19 +26,6 @@ static void servers_are_written_as_moongate_writes_them(void **state)
     check_error(POOL("'h:1'"), "'servers' of pool 'a' is a string: write a list");
     check_error("{'pools': {'a': {}}, 'route': 'PoolRoute|a'}", "pool 'a' has no 'servers'");
     check_error(OVER("'PoolRoute|b'"), "there is no pool 'b': name one of 'pools'");
-    check("{'pools': {'a': {'servers': ['h:1', 'h:2:ascii:plain'], 'use_ssl': true}}, "
-          "'route': 'PoolRoute|a'}",
-          "{ { 'h:1', tls = true }, 'h:2', name = 'a'");
-    check("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': true}, "
-          "'b': {'inherit': 'a', 'security_mech': 'plain'}}, 'route': 'PoolRoute|b'}",
-          "{ 'h:1', name = 'b', like");
-    check("{'pools': {'a': {'servers': ['h:1'], 'security_mech': 'ssl'}}, 'route': 'PoolRoute|a'}",
-          "{ 'h:1', name = 'a', tls = true, like");
-    check_error("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': 'yes'}}, 'route': 'PoolRoute|a'}",
-                "'use_ssl' is a string: write true or false");
-    check_error(
-        "{'pools': {'a': {'servers': ['h:1'], 'security_mech': 1}}, 'route': 'PoolRoute|a'}",
-        "'security_mech' is a number: write");
     check_error("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': true}}, "
                 "'route': 'Pool|a'}",
                 "'keep_routing_prefix': servers get keys without their routing prefix here");

@@ -191,6 +191,24 @@ static void a_toggle_of_mcrouter_may_be_turned_off(void **state)
             "--allow-flush=no --bind=unix:/s");
 }
 
+static void ports_of_mcrouter_for_tls_become_listeners(void **state)
+{
+    becomes("mcrouter -f x -p 1 --ssl-port 2,3 --pem-cert-path c --pem-key-path=k "
+            "--listen-addresses ::1",
+            "mcrouter --mcrouter=x --watch --allow-flush=no --bind=notls:[::1]:1 --tls-cert=c "
+            "--tls-key=k --bind=tls:[::1]:2 --bind=tls:[::1]:3");
+    becomes("mcrouter -f x --ssl-port 2 --pem-cert-path c --pem-key-path k --pem-ca-path a "
+            "--listen-addresses 127.0.0.1",
+            "mcrouter --mcrouter=x --watch --allow-flush=no --tls-cert=c --tls-key=k --tls-ca=a "
+            "--tls-verify=request --bind=tls:127.0.0.1:2");
+    becomes("mcrouter -f x --ssl-port 2 --pem-cert-path c --pem-key-path k --pem-ca-path a "
+            "--listen-addresses 127.0.0.1 --ssl-require-peer-certs",
+            "mcrouter --mcrouter=x --watch --allow-flush=no --tls-cert=c --tls-key=k --tls-ca=a "
+            "--tls-verify=require --bind=tls:127.0.0.1:2");
+    becomes("mcrouter -f x --unix-domain-sock=/s --pem-ca-path a",
+            "mcrouter --mcrouter=x --watch --allow-flush=no --bind=unix:/s");
+}
+
 static void a_configuration_of_mcrouter_is_checked_without_a_port(void **state)
 {
     becomes("mcrouter --validate-config -f x",
@@ -213,6 +231,13 @@ static void what_mcrouter_would_not_take_is_refused(void **state)
     is_wrong("mcrouter --config= -p 1", "--config: it is empty");
     is_wrong("mcrouter --validate-config=later -f x", "--validate-config: not one of its words");
     is_wrong("mcrouter -f x -p 1 --max-conns=many", "--max-conns: not a number");
+    is_wrong("mcrouter -f x --ssl-port y --pem-cert-path c --pem-key-path k",
+             "--ssl-port is not a port");
+    is_wrong("mcrouter -f x --ssl-port 1 --pem-cert-path c",
+             "--ssl-port needs a certificate: give --pem-cert-path FILE and --pem-key-path FILE");
+    is_wrong("mcrouter -f x --ssl-port 1 --pem-cert-path c --pem-key-path k "
+             "--ssl-require-peer-certs",
+             "--ssl-require-peer-certs needs to know who signs them: give --pem-ca-path FILE");
 }
 
 /* What it prints comes to the standard output. */
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test(what_nutcracker_would_not_take_is_refused),
         cmocka_unit_test(mcrouters_flags_become_moongates),
         cmocka_unit_test(a_toggle_of_mcrouter_may_be_turned_off),
+        cmocka_unit_test(ports_of_mcrouter_for_tls_become_listeners),
         cmocka_unit_test(a_configuration_of_mcrouter_is_checked_without_a_port),
         cmocka_unit_test(what_mcrouter_would_not_take_is_refused),
         cmocka_unit_test(help_and_version_end_well),

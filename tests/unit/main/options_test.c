@@ -103,6 +103,17 @@ static void servers_split_at_commas_and_bind_repeats(void **state)
     options_release(&o);
 }
 
+static void what_all_listeners_ask_is_one_text(void **state)
+{
+    struct options o;
+    parse_good(&o, "--allow-from 10.0.0.0/8,::1 --allow-from unix --protocol binary s.lua");
+    assert_string_equal(o.rules, "protocol=binary,allow-from=10.0.0.0/8+::1+unix");
+    options_release(&o);
+    parse_good(&o, "s.lua");
+    assert_string_equal(o.rules, "");
+    options_release(&o);
+}
+
 static void sizes_and_seconds_are_read(void **state)
 {
     struct options o;
@@ -419,6 +430,7 @@ int main(void)
         cmocka_unit_test(letters_and_long_names_mean_the_same),
         cmocka_unit_test(servers_split_at_commas_and_bind_repeats),
         cmocka_unit_test(a_listener_has_a_label_an_address_and_who_may_connect),
+        cmocka_unit_test(what_all_listeners_ask_is_one_text),
         cmocka_unit_test(sizes_and_seconds_are_read),
         cmocka_unit_test(what_is_wrong_is_said_in_one_line),
         cmocka_unit_test(help_version_and_print_script_need_no_script),

@@ -85,6 +85,14 @@
     X(weighted)                                                                                    \
     X(hash_empty_tag)                                                                              \
     X(discover_shrink)
+#define TLS_FIELDS(X)                                                                              \
+    X(ca)                                                                                          \
+    X(cert)                                                                                        \
+    X(key)                                                                                         \
+    X(name)                                                                                        \
+    X(min)                                                                                         \
+    X(ciphers)                                                                                     \
+    X(verify)
 #define ROUTE_FIELDS(X)                                                                            \
     X(on)                                                                                          \
     X(tries)                                                                                       \
@@ -209,18 +217,22 @@ static const struct field {
 #define X(name) FIELD(struct mg_pool_options, name)
                                                 OPTIONS_FIELDS(X)
 #undef X
+#define X(name) FIELD(struct mg_tls_options, name)
+                                                    TLS_FIELDS(X)
+#undef X
 #define X(name) FIELD(struct shared_value, name)
-                                                    SHARED_FIELDS(X)
+                                                        SHARED_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_shared_usage, name)
-                                                        USAGE_FIELDS(X)
+                                                            USAGE_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct script_option, name)
-                                                            SETTABLE_FIELDS(X)
+                                                                SETTABLE_FIELDS(X)
 #undef X
-                                                                FIELD(struct metric_counter, value)
-                                                                    FIELD(struct metric_gauge,
-                                                                          value)};
+                                                                    FIELD(struct metric_counter,
+                                                                          value)
+                                                                        FIELD(struct metric_gauge,
+                                                                              value)};
 
 static const struct {
     const char *type;
@@ -238,7 +250,7 @@ static const struct {
     STRUCT(struct mg_bytes),          STRUCT(struct mg_result),
     STRUCT(struct shared_value),      STRUCT(struct mg_shared_usage),
     STRUCT(struct script_option),     STRUCT(struct metric_counter),
-    STRUCT(struct metric_gauge),
+    STRUCT(struct metric_gauge),      STRUCT(struct mg_tls_options),
 };
 
 static const struct {

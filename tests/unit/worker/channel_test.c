@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/labels.h"
+#include "net/newcomer.h"
+#include "net/who.h"
 #include "worker/channel.h"
 #include <cmocka.h>
 #include <dirent.h>
@@ -164,6 +167,52 @@ static void a_closed_end_is_seen_after_what_it_sent(void **state)
 }
 
 /* Two descriptors, or a message of an unknown kind: nothing stays open behind our back. */
+/* A client with the longest texts there are, and one with none. */
+static void a_client_comes_with_what_is_known_of_it(void **state)
+{
+    char label[LABEL_MAX], words[RULES_TEXT_MAX], who[WHO_TEXT_MAX];
+    struct rules rules = {.references = 1, .text = words};
+    struct channel_message m;
+    int ends[2], fd;
+    memset(label, 'l', sizeof label);
+    memset(words, 'r', sizeof words);
+    memset(who, 'w', sizeof who);
+    label[sizeof label - 1] = words[sizeof words - 1] = who[sizeof who - 1] = '\0';
+    const struct newcomer known = {.fd = -1, .listener = 7, .rules = &rules, .who = who};
+    const struct newcomer stranger = {.fd = -1, .listener = 8};
+    assert_int_equal(channel_create(ends), 0);
+    assert_int_equal(channel_send_client(ends[0], CHANNEL_CLIENT, &known, label), CHANNEL_OK);
+    assert_int_equal(channel_send_client(ends[0], CHANNEL_CLIENT, &stranger, ""), CHANNEL_OK);
+    assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_OK);
+    assert_int_equal(m.number, 7);
+    assert_string_equal(m.text, label); /* all that an earlier version reads */
+    assert_string_equal(channel_text(&m, CLIENT_LABEL), label);
+    assert_string_equal(channel_text(&m, CLIENT_RULES), words);
+    assert_string_equal(channel_text(&m, CLIENT_WHO), who);
+    assert_null(channel_text(&m, CLIENT_TEXTS));
+    assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_OK);
+    for (uint32_t i = 0; i < CLIENT_TEXTS; i++) assert_string_equal(channel_text(&m, i), "");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void an_earlier_version_sends_the_label_alone(void **state)
+{
+    struct channel_message m;
+    int ends[2], fd;
+    assert_int_equal(channel_create(ends), 0);
+    assert_int_equal(channel_send_text(ends[0], CHANNEL_CLIENT, 3, "a=127.0.0.1:1"), CHANNEL_OK);
+    assert_int_equal(channel_send(ends[0], CHANNEL_CLIENT, 3, -1), CHANNEL_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_OK);
+        assert_string_equal(channel_text(&m, CLIENT_LABEL), i == 0 ? "a=127.0.0.1:1" : "");
+        assert_null(channel_text(&m, CLIENT_RULES));
+        assert_null(channel_text(&m, CLIENT_WHO));
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void what_nobody_expects_is_closed(void **state)
 {
     int ends[2], fd;
@@ -209,6 +258,8 @@ int main(void)
         cmocka_unit_test(a_descriptor_without_room_for_it_is_minus_one),
         cmocka_unit_test(a_full_channel_says_again_and_has_room_later),
         cmocka_unit_test(a_closed_end_is_seen_after_what_it_sent),
+        cmocka_unit_test(a_client_comes_with_what_is_known_of_it),
+        cmocka_unit_test(an_earlier_version_sends_the_label_alone),
         cmocka_unit_test(what_nobody_expects_is_closed),
     };
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
