@@ -57,6 +57,7 @@ size_t framed_write(struct conn *c, struct call *call, const struct request *r,
         binary_set_opaque(w.head, c->frames_written++);
     write_head(out, &w);
     write_value(out, r);
+    if (out == &c->out) conn_end_value(c);
     return w.len + w.key_len + value_len;
 }
 
@@ -65,6 +66,7 @@ void framed_let_go(struct conn *c, struct call *call)
     assert(call->opcode && call->wire && call->wire->head);
     binary_set_opaque(call->wire->head->at, c->frames_written++);
     outq_splice(&c->out, call->wire);
+    conn_end_value(c);
 }
 
 void framed_write_again(const struct call *call, struct outq *to)

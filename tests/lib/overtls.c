@@ -55,13 +55,17 @@ const struct cert *over_tls_cert(void)
     return cert;
 }
 
-/* A unix socket has no name that the certificate could be for: name says one. */
+/* Into the script's own defaults, if it has any. A unix socket has no name that the certificate could be for: name says one. */
 const char *over_tls_script(const char *script)
 {
+    static const char own[] = "mg.defaults {";
     size_t n = sizeof MG - 2; /* without its line end */
     if (!over_tls() || strncmp(script, MG, n) != 0) return script;
-    return textf("%.*s; mg.defaults { tls = { ca = '%s', name = 'localhost' } }%s", (int)n, script,
-                 over_tls_ca_file(), script + n);
+    const char *option = textf("tls = { ca = '%s', name = 'localhost' }", over_tls_ca_file());
+    const char *defaults = strstr(script, own);
+    if (!defaults) return textf("%.*s; mg.defaults { %s }%s", (int)n, script, option, script + n);
+    defaults += sizeof own - 1;
+    return textf("%.*s %s,%s", (int)(defaults - script), script, option, defaults);
 }
 
 static char servers[SERVERS][ADDRESS_ROOM];
