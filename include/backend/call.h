@@ -118,6 +118,7 @@ struct call {
     uint32_t room;
     uint8_t
         classic; /* of a meta command that is asked in classic words: their command; else 0. See translate.h */
+    uint8_t opcode; /* of a framed server's: that of its frame; `classic` is what it asks. Else 0 */
     uint8_t *bytes; /* == inside, or borrowed from the slab */
     uint8_t inside[];
 };
@@ -141,11 +142,21 @@ size_t call_write_as_mg(struct call *call, struct outq *to);
 /* A meta command's call, of which `said` is what is sent. Copies the flags of r, from which the answer will be made. */
 void call_become_classic(struct call *call, const struct request *r, const struct request *said);
 
+/* A call whose request is a frame. Copies the flags of a meta command, and the words of stats. */
+void call_become_framed(struct call *call, const struct request *r, unsigned classic,
+                        unsigned opcode);
+
+/* True: those are the flags, or words, that were copied. */
+bool call_has_flags(const struct call *call, const char *text);
+
 /* The command in whose words it is asked. */
 static inline unsigned call_asked(const struct call *call)
 {
     return call->classic ? call->classic : call->command;
 }
+
+/* Its key as it is, into `raw`, which has KEY_MAX bytes. Returns its length. */
+size_t call_raw_sent(const struct call *call, uint8_t *raw);
 
 /* True: that is its key, which it sent in base64 or as it is. */
 bool call_has_raw_key(const struct call *call, const uint8_t *key, size_t len);

@@ -59,7 +59,8 @@ struct conn {
         last_client; /* number of the client whose call ended last since READY; below 0: none did */
     size_t held_bytes; /* of requests that are held back */
     uint32_t depth;
-    uint32_t unwritten;        /* no byte of the last so many calls was given to the socket yet */
+    uint32_t unwritten; /* no byte of the last so many calls was given to the socket yet */
+    uint32_t frames_written, frames_taken; /* of a framed server: since it was connected */
     bool line_open;            /* the last call is a get whose line may take more keys */
     struct conn *next_unsent;  /* in the set's list of connections with something to write */
     bool unsent;               /* in that list */

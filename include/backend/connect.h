@@ -23,4 +23,12 @@ void connect_go_on(struct conn *c);
 /* From PROBING and LEARNING: bytes that the server sent. Calls that wait are not sent yet: nothing may come behind the answer. */
 void connect_take_probe(struct conn *c, struct span span);
 
+/* --- for framed_connect.c */
+
+/* Sends bytes and enters the state that waits for the answer. */
+void connect_send(struct conn *c, const void *line, size_t len, enum conn_state state);
+
+/* The server is known: enters READY. */
+void connect_ready(struct conn *c);
+
 #endif

@@ -37,6 +37,10 @@ uint32_t credential_get(struct backends *set, const char *text, size_t len,
 void credential_take(struct backends *set, uint32_t number);
 void credential_give(struct backends *set, uint32_t number);
 
+/* True: it is one of that mechanism; false for 0. */
+bool credential_is_of(const struct backends *set, uint32_t number,
+                      enum credential_mechanism mechanism);
+
 /* The mechanism, for people. */
 const char *credential_show(const struct backends *set, uint32_t number);
 

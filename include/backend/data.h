@@ -97,6 +97,7 @@ struct backend {
     struct ejection *ejections; /* of the pools that count its faults */
     enum backend_fall cause;    /* what happened to one of its connections last */
     bool down;             /* no connection takes calls; written by backend_note_health alone */
+    bool is_framed;        /* it is spoken to in the binary protocol; see framed */
     bool leaves;           /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn; /* takes the news of its connections */
     struct board_server *stats;

@@ -73,6 +73,18 @@ enum ejects {
         EJECTS_COUNT
 };
 
+/* name, text, meaning: how a server is spoken to */
+#define PROTOCOLS(X)                                                                               \
+    X(TEXT, "text", "in lines: classic and meta commands")                                         \
+    X(BINARY, "binary", "in frames; see framed")
+
+enum protocol {
+#define X(name, text, meaning) PROTOCOL_##name,
+    PROTOCOLS(X)
+#undef X
+        PROTOCOL_COUNT
+};
+
 /* name, type, default, least, most, meaning */
 #define BACKEND_SETTINGS(X)                                                                        \
     X(connect_timeout, double, 0.5, 0.001, 3600, "seconds for connecting and the first `version`") \
@@ -101,6 +113,7 @@ enum ejects {
     X(eject, uint32_t, EJECTS_NONE, 0, EJECTS_COUNT - 1, "enum ejects")                            \
     X(idle_probe, double, 0, 0, 3600,                                                              \
       "seconds without a call until an idle connection is asked something; 0: never")              \
+    X(protocol, uint32_t, PROTOCOL_TEXT, 0, PROTOCOL_COUNT - 1, "enum protocol")                   \
     X(auth, uint32_t, 0, 0, UINT32_MAX, "the number of its credential, see credential; 0: none")   \
     X(tls, uint32_t, 0, 0, UINT32_MAX, "the number of its TLS settings, see secure; 0: plain")
 

@@ -24,6 +24,17 @@ bool translate_request(const struct conn *c, const struct request *r, struct cla
  * corrects held_bytes where the call is among c's. */
 bool translate_held(const struct conn *c, struct call *call, struct own_answer *answer);
 
+/* The answer where a request is REFUSED, with that line, or LACKING. */
+void translate_answer_for(const struct backend *b, enum classic_status status, const char *error,
+                          const struct classic_what *what, struct own_answer *answer);
+
+/* What the answer to a call needs that kept its flags. */
+struct classic_ask translate_ask(const struct call *call, const struct call_key *key);
+
+/* The owner of the first call gets `whole`. r is what came. */
+void translate_tell(struct intake *in, struct call_news *news, const struct response *whole,
+                    const struct response *r);
+
 /* Appends the line of the classic request with its end. */
 size_t translate_write_line(const struct request *said, struct outq *to);
 

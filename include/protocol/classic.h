@@ -60,6 +60,7 @@ struct classic_ask {
     const uint8_t *key; /* as it is on the wire, in base64 if so */
     size_t key_len;
     bool is_base64;
+    uint64_t cas; /* of the item, where that is known and the answer r has none; else 0 */
 };
 
 /* True when the answer to mg has the value. */

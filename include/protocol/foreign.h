@@ -12,7 +12,8 @@
 #define FOREIGN_PROTOCOLS(X)                                                                       \
     X(BINARY, foreign_binary, "memcache's binary protocol",                                        \
       "set the client to the text (ascii) protocol")                                               \
-    X(TLS, foreign_tls, "TLS", "turn TLS off in the client, or give this listener a certificate (--tls-cert)")       \
+    X(TLS, foreign_tls, "TLS",                                                                     \
+      "turn TLS off in the client, or give this listener a certificate (--tls-cert)")              \
     X(HTTP, foreign_http, "HTTP", "point the browser, proxy or health check elsewhere")            \
     X(RESP, foreign_resp, "Redis' protocol", "point the client to a Redis server")
 

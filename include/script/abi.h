@@ -61,6 +61,7 @@ enum mg_choice {
     MG_LEVEL,
     MG_PROBE,
     MG_REQUESTS,
+    MG_PROTOCOL,
     MG_ASK,
     MG_TEXTS,
     MG_EJECT

@@ -164,6 +164,7 @@ function M.settings()
     local choices = {
         probe = M.choice(C.MG_PROBE, "probe"),
         requests = M.choice(C.MG_REQUESTS, "way"),
+        protocol = M.choice(C.MG_PROTOCOL, "protocol"),
         merge = number_of_flag,
         down = number_of_flag,
         ask = M.choice(C.MG_ASK, "way"),

@@ -10,6 +10,7 @@
 #include "backend/closing.h"
 #include "backend/credential.h"
 #include "backend/events.h"
+#include "backend/framed.h"
 #include "backend/health.h"
 #include "backend/meter.h"
 #include "backend/release.h"
@@ -226,6 +227,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
     if (!b->conns || (spec->host[0] && !b->host)) abort();
     secure_take(set, settings->tls);
     credential_take(set, settings->auth);
+    b->is_framed = framed_is_wanted(set, settings);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);

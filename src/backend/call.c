@@ -123,6 +123,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->line_len = 0;
     call->keys_n = call->keys_seen = call->seen = call->used = 0;
     call->classic = COMMAND_NONE;
+    call->opcode = 0;
     call->room = INSIDE;
     call->bytes = call->inside;
     call_add_key(call, r);
@@ -131,19 +132,46 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     return call;
 }
 
-/* The opaque is among the flags: the copy of it alone, at the end, is not needed any more. A key that is hidden is not text, so its
- * request is not asked so. */
-void call_become_classic(struct call *call, const struct request *r, const struct request *said)
+/* The opaque is among the flags: the copy of it alone, at the end, is not needed any more. */
+static void copy_flags(struct call *call, const struct request *r)
 {
-    assert(!call->classic && !(call->marks & CALL_HIDES_KEY) && call->keys_n == 1);
     call->used -= call->opaque_len;
     if (call->room - call->used < r->args_len) make_room(call, r->args_len);
     call->opaque_at = call->used;
     call->opaque_len = 0;
     if (r->args_len) memcpy(call->bytes + call->used, (const void *)r->args_at, r->args_len);
     call->used += r->args_len;
+}
+
+/* A key that is hidden is not text, so its request is not asked so. */
+void call_become_classic(struct call *call, const struct request *r, const struct request *said)
+{
+    assert(!call->classic && !(call->marks & CALL_HIDES_KEY) && call->keys_n == 1);
+    copy_flags(call, r);
     call->classic = said->command_id;
     call->traits = (uint8_t)dialect_traits(said);
+}
+
+/* A frame has no lines that a key could break. */
+void call_become_framed(struct call *call, const struct request *r, unsigned classic,
+                        unsigned opcode)
+{
+    assert(!call->classic && opcode && call->keys_n == 1);
+    if (call->marks & CALL_HIDES_KEY) {
+        call->marks &= (uint8_t)~CALL_HIDES_KEY;
+        call->used -= call->letters_len;
+        call->letters_len = 0;
+    }
+    copy_flags(call, r);
+    call->classic = (uint8_t)classic;
+    call->opcode = (uint8_t)opcode;
+}
+
+bool call_has_flags(const struct call *call, const char *text)
+{
+    size_t len = strlen(text);
+    return call->classic && call->used - call->opaque_at == len &&
+           memcmp(call->bytes + call->opaque_at, text, len) == 0;
 }
 
 void call_destroy(struct call *call)
@@ -240,6 +268,15 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
     uint8_t plain[KEY_WIRE_ROOM];
     return wire_len <= sizeof plain && base64_is_valid(wire, wire_len) &&
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
+}
+
+size_t call_raw_sent(const struct call *call, uint8_t *raw)
+{
+    struct call_key key;
+    if (!call_key(call, &key)) return 0;
+    if (key.is_base64) return base64_decode(key.sent, key.sent_len, raw);
+    memcpy(raw, key.sent, key.sent_len);
+    return key.sent_len;
 }
 
 bool call_has_raw_key(const struct call *call, const uint8_t *key, size_t len)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend/credential.h"
+#include "backend/framed.h"
 #include "backend/secure.h"
 #include "net/socket.h"
 
@@ -29,7 +30,7 @@
 
 /* Sends one line and enters the state that waits for the answer. A stream that takes no line at once, when nothing was written
  * to it before, is broken. */
-static void send_bytes(struct conn *c, const char *line, size_t len, enum conn_state state)
+void connect_send(struct conn *c, const void *line, size_t len, enum conn_state state)
 {
     if (stream_writev(&c->stream, &(struct iovec){(void *)line, len}, 1) != (ssize_t)len) {
         conn_close(c, "the first write failed");
@@ -43,11 +44,11 @@ static void send_bytes(struct conn *c, const char *line, size_t len, enum conn_s
 
 static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
-    send_bytes(c, line, strlen(line), state);
+    connect_send(c, line, strlen(line), state);
 }
 
 /* Calls that waited are let go at the end of the turn, when release_flush comes to c. */
-static void become_ready(struct conn *c)
+void connect_ready(struct conn *c)
 {
     assert(c->stream.fd >= 0 &&
            outq_is_empty(&c->out)); /* I10: no request before the server is known */
@@ -70,7 +71,7 @@ static void become_ready(struct conn *c)
 static void probe(struct conn *c)
 {
     if (c->backend->settings.probe == PROBE_CONNECT)
-        become_ready(c);
+        connect_ready(c);
     else
         send_probe(c, "version\r\n", CONN_PROBING);
 }
@@ -79,7 +80,7 @@ static void log_in(struct conn *c)
 {
     char command[CREDENTIAL_COMMAND_ROOM];
     size_t len = credential_write_ascii(c->backend, command);
-    send_bytes(c, command, len, CONN_LOGGING_IN);
+    connect_send(c, command, len, CONN_LOGGING_IN);
     credential_wipe(command, len);
 }
 
@@ -89,7 +90,9 @@ static void greet(struct conn *c)
     c->dialect = (struct dialect){0};
     c->is_unasked = false;
     c->speaks_version = false;
-    if (credential_is_ascii(c->backend))
+    if (c->backend->is_framed)
+        framed_greet(c);
+    else if (credential_is_ascii(c->backend))
         log_in(c);
     else
         probe(c);
@@ -230,7 +233,7 @@ static void learn(struct conn *c)
 {
     c->is_unasked = c->dialect.closes = conn_now(c) < c->backend->shuns_noop_until;
     if (c->is_unasked)
-        become_ready(c);
+        connect_ready(c);
     else
         send_probe(c, "mn\r\n", CONN_LEARNING);
 }
@@ -296,7 +299,7 @@ static void take_noop(struct conn *c, const struct span *line)
         log_info("backend %s: no meta commands: answers mn with: %.*s", c->backend->name,
                  shown_len(line), (const char *)line->at);
     c->dialect = dialect_of(c->dialect.version, is_noop_answer(line));
-    become_ready(c);
+    connect_ready(c);
 }
 
 /* I3: exactly one line is due. More bytes behind it are not a response to anything, with one exception: a server that does not
@@ -304,6 +307,10 @@ static void take_noop(struct conn *c, const struct span *line)
 void connect_take_probe(struct conn *c, struct span span)
 {
     assert(c->state == CONN_LOGGING_IN || c->state == CONN_PROBING || c->state == CONN_LEARNING);
+    if (c->backend->is_framed) {
+        framed_take_probe(c, span);
+        return;
+    }
     struct arena *arena = c->backend->set->arena;
     const uint8_t *newline = memchr(span.at, '\n', span.len);
     if (!newline) {

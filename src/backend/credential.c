@@ -130,10 +130,15 @@ void credentials_release(struct backends *set)
 
 /* --- connections -------------------------------------------------------------------------------- */
 
+bool credential_is_of(const struct backends *set, uint32_t number,
+                      enum credential_mechanism mechanism)
+{
+    return number && credential_of(set, number)->mechanism == mechanism;
+}
+
 static bool is_by(const struct backend *b, enum credential_mechanism mechanism)
 {
-    uint32_t number = b->settings.auth;
-    return number && !b->set->dial && credential_of(b->set, number)->mechanism == mechanism;
+    return !b->set->dial && credential_is_of(b->set, b->settings.auth, mechanism);
 }
 
 bool credential_is_ascii(const struct backend *b)

@@ -6,6 +6,7 @@
 
 #include "backend/connect.h"
 #include "backend/fifo.h"
+#include "backend/framed.h"
 #include "backend/intake.h"
 #include "backend/streamed.h"
 #include "net/socket.h"
@@ -151,7 +152,10 @@ static void alarm_idle(struct conn *c)
         conn_release(c, "not needed");
         return;
     }
-    probe_idle(c);
+    if (c->backend->is_framed)
+        framed_probe_idle(c);
+    else
+        probe_idle(c);
     conn_set_alarm(c, conn_next_alarm(c));
 }
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "backend/fifo.h"
+#include "backend/framed.h"
 #include "backend/words.h"
 #include "base/slab.h"
 
@@ -33,7 +34,9 @@ void held_write(struct conn *c, struct call *call)
 {
     assert(call->wire && call != c->held && c->state == CONN_READY); /* I10 */
     conn_close_line(c);
-    if (goes_as_mg(c, call)) {
+    if (call->opcode) {
+        framed_let_go(c, call);
+    } else if (goes_as_mg(c, call)) {
         outq_release(call->wire);
         call_write_as_mg(call, &c->out);
     } else {
@@ -55,7 +58,10 @@ void held_again(struct call *call)
     call->marks &= (uint8_t)~CALL_HEARD;
     call->marks |= CALL_SENT_AGAIN;
     call->marks &= (uint8_t)~CALL_ASKED_MG;
-    call_write_again(call, held_wire(call));
+    if (call->opcode)
+        framed_write_again(call, held_wire(call));
+    else
+        call_write_again(call, held_wire(call));
 }
 
 /* What is not saved goes back into the FIFO, in its order, and fails there. */

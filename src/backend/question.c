@@ -241,6 +241,7 @@ const char *question_open(struct question *l, struct backend *b, const char *que
                           double patience)
 {
     assert(b->set->loop && l->take && l->end && strlen(question) <= QUESTION_MOST);
+    if (credential_is_sasl(b)) return "speaks the binary protocol alone";
     l->loop = b->set->loop;
     int error = dial(l, b);
     if (error && error != EINPROGRESS) {

@@ -36,6 +36,7 @@ static void answer_held(struct conn *c, struct call *call, const struct own_answ
 
 static enum dialect_fit fit(const struct conn *c, const struct call *call)
 {
+    if (call->opcode) return DIALECT_TAKES;
     bool is_large = call->value_len >= c->backend->large_value;
     return dialect_fit(&c->dialect, call_asked(call),
                        call->traits | (is_large ? DIALECT_LARGE : 0));

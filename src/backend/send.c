@@ -5,6 +5,7 @@
 
 #include "backend/apart.h"
 #include "backend/fifo.h"
+#include "backend/framed.h"
 #include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/retry.h"
@@ -176,6 +177,12 @@ static size_t write_held(struct conn *conn, struct call *call, const struct requ
     return bytes;
 }
 
+/* Other words for a request: one of the two. */
+struct said {
+    const struct request *classic;
+    const struct binary_words *frame;
+};
+
 /* r in the words of `said`. */
 static size_t write_classic(struct conn *conn, struct call *call, const struct request *r,
                             const struct request *said)
@@ -194,13 +201,14 @@ static size_t write_classic(struct conn *conn, struct call *call, const struct r
 static inline __attribute__((always_inline)) size_t write_request(struct conn *conn,
                                                                   struct call *call,
                                                                   const struct request *r,
-                                                                  const struct request *said)
+                                                                  const struct said *said)
 {
     struct outq *out = &conn->out;
+    if (said && said->frame) return framed_write(conn, call, r, said->frame);
     if (conn_holds(conn)) return write_held(conn, call, r);
     conn_close_line(conn);
     if (words_for(conn->backend, &conn->dialect, r) == WORDS_MG) return call_write_as_mg(call, out);
-    if (said) return write_classic(conn, call, r, said);
+    if (said) return write_classic(conn, call, r, said->classic);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
@@ -260,7 +268,7 @@ static bool may_wait(struct conn *usual, const struct request *r, const struct b
 
 /* The request becomes a call of conn. said: see write_request. slot: see share_slot; NULL: nobody may share it. */
 static inline __attribute__((always_inline)) enum backend_status
-add_call(struct conn *conn, const struct request *r, const struct request *said,
+add_call(struct conn *conn, const struct request *r, const struct said *said,
          const struct backend_call *how, struct share_slot *slot, const char **reason)
 {
     struct backend *b = conn->backend;
@@ -286,6 +294,14 @@ add_call(struct conn *conn, const struct request *r, const struct request *said,
     return BACKEND_OK;
 }
 
+static enum backend_status answer_alone(const struct backend_call *how,
+                                        const struct own_answer *answer)
+{
+    struct call_news news = {.event = CALL_ANSWERED, .response = &answer->response};
+    if (how->owner) how->done(how->owner, &news);
+    return BACKEND_ANSWERED;
+}
+
 /* The server of `usual` does not know the command of r, which is said in other words where that is possible. A connection that
  * holds r back decides that by itself. */
 static enum backend_status send_translated(struct conn *usual, const struct request *r,
@@ -293,15 +309,27 @@ static enum backend_status send_translated(struct conn *usual, const struct requ
 {
     struct own_answer answer;
     struct classic said;
-    if (!translate_request(usual, r, &said, &answer)) {
-        struct call_news news = {.event = CALL_ANSWERED, .response = &answer.response};
-        if (how->owner) how->done(how->owner, &news);
-        return BACKEND_ANSWERED;
-    }
+    if (!translate_request(usual, r, &said, &answer)) return answer_alone(how, &answer);
     struct conn *conn = conn_for(usual->backend, usual, &said.request);
     assert(conn); /* one that says no gat was not sent one */
     if (conn_refuses(conn)) return refuse(usual->backend, how, conn->reason, reason);
-    return add_call(conn, r, &said.request, how, NULL, reason);
+    return add_call(conn, r, &(struct said){.classic = &said.request}, how, NULL, reason);
+}
+
+/* To a server that is spoken to in frames. Keys of one get are calls of their own. */
+static enum backend_status send_framed(struct conn *conn, const struct request *r,
+                                       const struct backend_call *how, const char **reason)
+{
+    struct own_answer answer;
+    struct binary_words words;
+    struct share_slot *slot = NULL;
+    if (!framed_say(conn->backend, r, &words, &answer)) return answer_alone(how, &answer);
+    if (conn->state == CONN_IDLE && ev_is_active(&conn->backend->set->pace)) retry_begin(conn);
+    if (share_takes(conn, r, how)) {
+        slot = share_slot(conn, (const void *)r->key_at, r->key_len);
+        if (share_join(conn, slot, r, how)) return BACKEND_OK;
+    }
+    return add_call(conn, r, &(struct said){.frame = &words}, how, slot, reason);
 }
 
 enum backend_status backend_send(struct backend *b, const struct request *r,
@@ -310,6 +338,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(usual) && !may_wait(usual, r, how))
         return refuse(b, how, usual->reason, reason);
+    if (__builtin_expect(b->is_framed, 0)) return send_framed(usual, r, how, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return send_translated(usual, r, how, reason);
     if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/fifo.h"
+#include "backend/framed.h"
 #include "backend/intake.h"
 #include "backend/meter.h"
 #include "backend/streamed.h"
@@ -19,10 +20,10 @@ static bool has_gat(const struct dialect *d)
     return !d->closes && (d->version == 0 || d->version >= GAT_FROM);
 }
 
-static void answer_lacking(const struct conn *c, const struct classic_what *what,
+static void answer_lacking(const struct backend *b, const struct classic_what *what,
                            struct own_answer *answer)
 {
-    const char *name = c->backend->name;
+    const char *name = b->name;
     answer->response =
         (struct response){.kind = RESPONSE_SERVER_ERROR,
                           .bytes = answer->text,
@@ -38,6 +39,15 @@ static void answer_error(const char *line, struct own_answer *answer)
                           .len = strlen(line)};
 }
 
+void translate_answer_for(const struct backend *b, enum classic_status status, const char *error,
+                          const struct classic_what *what, struct own_answer *answer)
+{
+    if (status == CLASSIC_REFUSED)
+        answer_error(error, answer);
+    else
+        answer_lacking(b, what, answer);
+}
+
 bool translate_request(const struct conn *c, const struct request *r, struct classic *said,
                        struct own_answer *answer)
 {
@@ -47,11 +57,8 @@ bool translate_request(const struct conn *c, const struct request *r, struct cla
         return false;
     }
     *said = classic_say(r, has_gat(&c->dialect));
-    switch (said->status) {
-    case CLASSIC_SAID: return true;
-    case CLASSIC_REFUSED: answer_error(said->error, answer); break;
-    case CLASSIC_LACKING: answer_lacking(c, &said->what, answer); break;
-    }
+    if (said->status == CLASSIC_SAID) return true;
+    translate_answer_for(c->backend, said->status, said->error, &said->what, answer);
     return false;
 }
 
@@ -104,7 +111,7 @@ bool translate_held(const struct conn *c, struct call *call, struct own_answer *
     assert(wire && wire->head);
     if (call->classic) { /* said for another connection */
         struct classic_what what = {.command = call->command, .unknown = call->classic};
-        answer_lacking(c, &what, answer);
+        answer_lacking(c->backend, &what, answer);
         return false;
     }
     const uint8_t *line = wire->head->at;
@@ -125,7 +132,7 @@ bool translate_held(const struct conn *c, struct call *call, struct own_answer *
 
 /* --- answers ------------------------------------------------------------------------------------ */
 
-static struct classic_ask ask_of(const struct call *call, const struct call_key *key)
+struct classic_ask translate_ask(const struct call *call, const struct call_key *key)
 {
     return (struct classic_ask){.command = call->command,
                                 .args = call->bytes + call->opaque_at,
@@ -135,9 +142,8 @@ static struct classic_ask ask_of(const struct call *call, const struct call_key 
                                 .is_base64 = key->is_base64};
 }
 
-/* The owner gets `whole`. r is what came. */
-static void answer(struct intake *in, struct call_news *news, const struct response *whole,
-                   const struct response *r)
+void translate_tell(struct intake *in, struct call_news *news, const struct response *whole,
+                    const struct response *r)
 {
     news->response = whole;
     meter_pool(in->c->backend->set, in->c->head)->bytes_read += r->len - whole->len;
@@ -152,14 +158,14 @@ static void answer_whole(struct intake *in, const struct response *r)
     struct call_news news = {.event = CALL_ANSWERED};
     struct response whole;
     call_key(call, &news.key);
-    struct classic_ask ask = ask_of(call, &news.key);
+    struct classic_ask ask = translate_ask(call, &news.key);
     size_t room = classic_room(&ask, r, false);
     if (in->blob && r->kind == RESPONSE_VALUE) news.blob = blob_create(room);
     uint8_t *to = news.blob ? news.blob->bytes : arena_alloc(in->c->backend->set->arena, room);
     classic_answer(&ask, r, false, to, &whole);
     if (news.blob) news.blob->len = whole.len;
     struct blob *blob = news.blob;
-    answer(in, &news, &whole, r);
+    translate_tell(in, &news, &whole, r);
     if (blob) blob_give(blob);
 }
 
@@ -179,11 +185,11 @@ static void pass_error(struct intake *in, const struct response *r)
     call_key(call, &news.key);
     if (is_unknown(call, r)) {
         struct classic_what what = {.command = call->command, .unknown = call->classic};
-        answer_lacking(in->c, &what, &own);
+        answer_lacking(in->c->backend, &what, &own);
         news.blob = NULL;
-        answer(in, &news, &own.response, r);
+        translate_tell(in, &news, &own.response, r);
     } else {
-        answer(in, &news, r, r);
+        translate_tell(in, &news, r, r);
     }
 }
 
@@ -211,7 +217,7 @@ static enum taken take_head(struct intake *in, struct response *r)
     struct call *call = in->c->head;
     struct call_key key;
     call_key(call, &key);
-    struct classic_ask ask = ask_of(call, &key);
+    struct classic_ask ask = translate_ask(call, &key);
     const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
     size_t line = (size_t)(newline + 1 - r->bytes);
     if (r->kind != RESPONSE_VALUE || !classic_wants_value(&ask) ||
@@ -232,6 +238,7 @@ static enum taken take_head(struct intake *in, struct response *r)
 enum taken translate_take(struct intake *in, const uint8_t *at, struct response *r)
 {
     const struct call *call = in->c->head;
+    if (call->opcode) return framed_take(in, at, r);
     switch (response_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, r)) {
     case RESPONSE_AGAIN: return r->need ? take_head(in, r) : TAKEN_NEED;
     case RESPONSE_DONE: break;

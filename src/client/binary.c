@@ -51,9 +51,10 @@ static void refuse(struct client *c, const struct binary_frame *f, enum binary_s
 /* --- requests about a key ---------------------------------------------------------------------- */
 
 /* Under memcached's names. */
-static void count_request(struct board_row *row, unsigned shape)
+static void count_request(struct board_row *row, const struct binary_info *info)
 {
-    row->cmd_get += shape == BINARY_READ || shape == BINARY_TOUCH;
+    unsigned shape = info->shape;
+    row->cmd_get += info->command == COMMAND_GET || info->command == COMMAND_GAT;
     row->cmd_set += shape == BINARY_STORE || shape == BINARY_CONCAT;
     row->cmd_touch += shape == BINARY_TOUCH;
 }
@@ -195,7 +196,7 @@ static void take_whole(struct client *c, const struct binary_frame *f, struct bl
         take_local(c, f, r);
         return;
     }
-    count_request(c->turn->row, info->shape);
+    count_request(c->turn->row, info);
     r->value_blob = (uintptr_t)blob;
     route(c, f, r);
 }

@@ -83,7 +83,9 @@ static void drop_value(struct client *c, struct request *r)
 {
     r->meta &= META_BASE64;
     r->noreply = 1;
-    r->args_len = 0;
+    r->args_at = (uintptr_t) "b";
+    r->args_len = r->meta ? 1 : 0;
+    if (r->meta) r->command_id = COMMAND_META_DELETE; /* of the key, not of what it is in base64 */
     struct reply *reply = take_one(c, r, NULL);
     if (reply) reply_is_own(reply);
 }

@@ -319,6 +319,7 @@ void classic_answer(const struct classic_ask *ask, const struct response *r, boo
 {
     struct response_value v;
     find_data(r, &v);
+    if (v.cas == 0) v.cas = ask->cas;
     *answer = (struct response){.kind = kind_of(ask, r->kind), .bytes = to};
     uint8_t *p = put(to, word_of(answer->kind), 2);
     if (answer->kind == RESPONSE_VA) {

@@ -89,6 +89,7 @@ static const char *const choice_names[][32] = {
     [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
     [MG_PROBE] = {PROBES(NAME_TEXT)},
     [MG_REQUESTS] = {REQUESTS(NAME_TEXT)},
+    [MG_PROTOCOL] = {PROTOCOLS(NAME_TEXT)},
     [MG_ASK] = {ASKS(NAME_TEXT)},
     [MG_TEXTS] = {TEXTS(NAME_TEXT)},
     [MG_EJECT] = {EJECTS(NAME_TEXT)},

@@ -54,12 +54,13 @@ static void put_backend(struct settings_line *line, const struct backends *set,
     numbers.texts = none.texts = numbers.eject = none.eject = 0;
     numbers.merge = none.merge = 0;
     numbers.down = none.down = numbers.tls = none.tls = 0;
-    numbers.auth = none.auth = 0;
+    numbers.auth = none.auth = numbers.protocol = none.protocol = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
 #undef X
     put_choice(line, "probe", MG_PROBE, b->probe, usual->probe);
+    put_choice(line, "protocol", MG_PROTOCOL, b->protocol, usual->protocol);
     put_choice(line, "requests", MG_REQUESTS, b->requests, usual->requests);
     put_choice(line, "ask", MG_ASK, b->ask, usual->ask);
     put_choice(line, "texts", MG_TEXTS, b->texts, usual->texts);

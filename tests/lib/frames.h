@@ -55,8 +55,16 @@ void client_asks_frame(struct client *c, struct frame f, uint16_t status, const 
 
 enum { FRAME_STREAM = 40 };
 
-/* n frames of a client. Keys and cas numbers are those of a play, as in lib/stream.h. */
-void frames_make(unsigned seed, unsigned long play, unsigned long long cas, struct octets *to,
-                 const bool *left_out, size_t *n);
+/* What a stream is made from. Keys and cas numbers are those of a play, as in lib/stream.h. */
+struct frames_wanted {
+    unsigned seed;
+    unsigned long play;
+    unsigned long long cas;
+    bool is_classic; /* only what a server without meta commands is asked in one step */
+};
+
+/* *n frames of a client, and a quit; but for those that are left out (NULL: none). */
+void frames_make(const struct frames_wanted *wanted, const bool *left_out, struct octets *to,
+                 size_t *n);
 
 #endif

@@ -9,12 +9,11 @@
 #include "lib/scene.h"
 #include "lib/stage.h"
 
-enum { KEYS = 6, LONGEST = 1100000 };
+enum { KEYS = 6, CLASSIC_KEYS = 3, LONGEST = 1100000 };
 
 struct making {
     unsigned seed;
-    unsigned long play;
-    unsigned long long cas;
+    const struct frames_wanted *wanted;
     char key[300];
     size_t key_n;
     const char *noise;
@@ -37,9 +36,9 @@ static void choose_key(struct making *m, struct frame *f)
     static const struct {
         const char *text;
         size_t n;
-    } ends[KEYS] = {{"-a", 2}, {":b", 2}, {" \r\n", 3}, {"\0\xff", 2}, {"\t\x7f", 2}, {"-c", 2}};
-    unsigned which = random_below(&m->seed, KEYS);
-    m->key_n = (size_t)snprintf(m->key, sizeof m->key, "%lu", m->play);
+    } ends[KEYS] = {{"-a", 2}, {":b", 2}, {"-c", 2}, {" \r\n", 3}, {"\0\xff", 2}, {"\t\x7f", 2}};
+    unsigned which = random_below(&m->seed, m->wanted->is_classic ? CLASSIC_KEYS : KEYS);
+    m->key_n = (size_t)snprintf(m->key, sizeof m->key, "%lu", m->wanted->play);
     memcpy(m->key + m->key_n, ends[which].text, ends[which].n);
     m->key_n += ends[which].n;
     f->key = m->key;
@@ -52,9 +51,11 @@ static uint32_t choose_exptime(struct making *m)
     return some[random_below(&m->seed, sizeof some / sizeof *some)];
 }
 
+/* Classic commands compare a cas only where they store. */
 static void choose_cas(struct making *m, struct frame *f)
 {
-    if (once_in(m, 6)) f->cas = m->cas + random_below(&m->seed, 12) - 2;
+    if (m->wanted->is_classic && f->extras_n != 8) return;
+    if (once_in(m, 6)) f->cas = m->wanted->cas + random_below(&m->seed, 12) - 2;
 }
 
 static void choose_value(struct making *m, struct frame *f)
@@ -99,7 +100,8 @@ static struct frame make_valid(struct making *m)
         choose_value(m, &f);
     } else if (kind < 10) {
         f.opcode = ONE_OF(m, "\x05\x06\x15\x16");
-        f.extras = frame_counts(choose_number(m), choose_number(m), choose_exptime(m));
+        f.extras = frame_counts(choose_number(m), choose_number(m),
+                                m->wanted->is_classic ? UINT32_MAX : choose_exptime(m));
         f.extras_n = 20;
         choose_cas(m, &f);
     } else if (kind == 10) {
@@ -149,10 +151,10 @@ static struct frame make_last(struct making *m)
     return f;
 }
 
-void frames_make(unsigned seed, unsigned long play, unsigned long long cas, struct octets *to,
-                 const bool *left_out, size_t *n)
+void frames_make(const struct frames_wanted *wanted, const bool *left_out, struct octets *to,
+                 size_t *n)
 {
-    struct making m = {.seed = seed * 2654435761u + 1, .play = play, .cas = cas};
+    struct making m = {.seed = wanted->seed * 2654435761u + 1, .wanted = wanted};
     static char *longest;
     if (!longest) {
         longest = octets_reserve(&(struct octets){0}, LONGEST);

@@ -61,6 +61,26 @@ static bool asks_plainly(int fd, const char *question, char *got, size_t room)
     return send(fd, question, strlen(question), MSG_NOSIGNAL) > 0 && recv(fd, got, room - 1, 0) > 0;
 }
 
+/* True: it speaks the binary protocol alone. */
+static bool is_binary(const struct memcached *s)
+{
+    for (const char *const *at = s->argv; *at; at++)
+        if (strcmp(*at, "-S") == 0 || strcmp(*at, "binary") == 0) return true;
+    return false;
+}
+
+/* The frame of its answer has the version behind its head. With -S it may say none before a client has authenticated. */
+static bool asks_in_frames(int fd, const char *question, char *got, size_t room)
+{
+    static const char frame[24] = {(char)0x80, 0x0b};
+    char bytes[64] = "";
+    (void)question;
+    bool is_there = send(fd, frame, sizeof frame, MSG_NOSIGNAL) > 0 &&
+                    recv(fd, bytes, sizeof bytes - 1, 0) >= (ssize_t)sizeof frame;
+    snprintf(got, room, "VERSION %s", bytes + sizeof frame);
+    return is_there;
+}
+
 /* Blocking, but only for as long as a memcached that accepts takes to say its version. */
 static bool answers(void *what)
 {
@@ -71,7 +91,9 @@ static bool answers(void *what)
     if (s->program.is_gone) return true;
     int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_there = connect(fd, &to.as.any, to.n) == 0 &&
-                    (s->cert ? asks_secure : asks_plainly)(fd, question, got, sizeof got);
+                    (is_binary(s) ? asks_in_frames
+                     : s->cert    ? asks_secure
+                                  : asks_plainly)(fd, question, got, sizeof got);
     close(fd);
     sscanf(got, "VERSION %31s", s->version);
     return is_there;

@@ -20,6 +20,8 @@ struct bench {
     struct client *probe_direct, *probe_behind;
     const char *through;
     unsigned long plays;
+    bool
+        is_classic; /* `behind` has no meta commands: then answers have no cas of what was stored */
 };
 
 struct kept {
@@ -85,7 +87,7 @@ static size_t blanks_of(const struct frame *f, size_t *digits)
 
 /* memcached pads a number that becomes shorter with blanks, or not, depending on whether an answer that holds it has left: both are the
  * same answer here. */
-static void unpad(const struct octets *answer, struct octets *to)
+static void unpad(const struct octets *answer, bool is_classic, struct octets *to)
 {
     const char *at = octets_at(answer), *end = at + octets_n(answer);
     struct frame f;
@@ -97,17 +99,18 @@ static void unpad(const struct octets *answer, struct octets *to)
                             f.value + digits + blanks);
             f.value_n = strlen(f.value);
         }
+        if (is_classic) f.cas = 0;
         frame_add(&f, to);
     }
     octets_add(to, at, (size_t)(end - at));
 }
 
-static bool are_same(const struct octets *server, const struct octets *moongate)
+static bool are_same(const struct octets *server, const struct octets *moongate, bool is_classic)
 {
     struct octets plain[2] = {{0}};
     if (are_equal(server, moongate)) return true;
-    unpad(server, &plain[0]);
-    unpad(moongate, &plain[1]);
+    unpad(server, is_classic, &plain[0]);
+    unpad(moongate, is_classic, &plain[1]);
     bool same = are_equal(&plain[0], &plain[1]);
     octets_release(&plain[0]);
     octets_release(&plain[1]);
@@ -120,10 +123,11 @@ static bool differs_if_cut(struct bench *b, unsigned seed, unsigned cuts, const 
 {
     size_t n;
     *kept = (struct kept){0};
-    frames_make(seed, ++b->plays, equal_cas(b) + 1, &kept->bytes, left_out, &n);
+    struct frames_wanted wanted = {seed, ++b->plays, equal_cas(b) + 1, b->is_classic};
+    frames_make(&wanted, left_out, &kept->bytes, &n);
     play_to(memcached_address(b->direct), &kept->bytes, cuts, &kept->direct);
     play_to(b->through, &kept->bytes, cuts, &kept->through);
-    return !are_same(&kept->direct, &kept->through);
+    return !are_same(&kept->direct, &kept->through, b->is_classic);
 }
 
 /* What tells whether a number was padded, as an append to it, agrees under some other cut; a defect does not. */
@@ -179,6 +183,7 @@ static struct bench two_servers(void)
     b.probe_direct = client_connects_to(memcached_address(b.direct));
     b.probe_behind = client_connects_to(memcached_address(b.behind));
     b.through = memcached_address(b.behind);
+    b.is_classic = !memcached_at_hand_has_meta();
     return b;
 }
 

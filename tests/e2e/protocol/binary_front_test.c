@@ -17,6 +17,7 @@ enum {
     VERSION = 0x0b,
     STAT = 0x10
 };
+enum { INCR = 0x05, GETQ = 0x09, TOUCH = 0x1c, GATQ = 0x1e };
 enum { FLUSHQ = 0x18, SASL_LIST = 0x20, SASL_AUTH = 0x21, SASL_STEP = 0x22 };
 enum { NOT_FOUND = 0x01, INVALID = 0x04, AUTH_FAILED = 0x20, UNKNOWN = 0x81 };
 
@@ -241,6 +242,39 @@ static void without_users_sasl_is_unknown(void **state)
     sees_noop(c);
 }
 
+/* --- what is counted and shown ----------------------------------------------------------------- */
+
+/* Under the names of what the frames say, whatever servers are asked. */
+static void frames_count_as_the_commands_that_they_are(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(b), ""), "--slow-log", "0.000001", NULL);
+    struct client *c = client_connects(m), *t = client_connects(m);
+
+    client_sends_frame(c, frame_store(SET, "k", "v"));
+    client_sends_frame(c, frame_of(GETQ, "k"));
+    client_sends_frame(c, frame_touch(TOUCH, "k", 5));
+    client_sends_frame(c, frame_touch(GATQ, "k", 5));
+    client_sends_frame(c, frame_count(INCR, "k", 1, 1, UINT32_MAX));
+    backend_sees(b, "ms k 1 c\r\nv\r\ngets k\r\nmg k f c T5\r\ngats 5 k\r\nma k v c D1\r\n");
+    backend_answers(b, "HD c1\r\nEND\r\nEN\r\nEND\r\nNF\r\n");
+    client_sees_frame(c, (struct frame){.opcode = SET, .cas = 1});
+    client_sees_frame(c,
+                      (struct frame){.opcode = TOUCH, .status = NOT_FOUND, .value = "Not found"});
+    client_sees_frame(c, (struct frame){.opcode = INCR, .status = NOT_FOUND, .value = "Not found"});
+    assert_int_equal(stat_number(t, "proxy", "cmd_get"), 2);
+    assert_int_equal(stat_number(t, "proxy", "cmd_set"), 1);
+    assert_int_equal(stat_number(t, "proxy", "cmd_touch"), 2);
+    assert_int_equal(stat_number(t, "proxy", "cmd_meta"), 0);
+    assert_int_equal(stat_number(t, "proxy", "get_misses"), 2);
+    assert_int_equal(stat_number(t, "proxy", "touch_misses"), 2);
+    assert_int_equal(stat_number(t, "proxy", "incr_misses"), 1);
+    assert_int_equal(stat_number(t, "commands", "set:requests"), 1);
+    assert_int_equal(stat_number(t, "commands", "incr:misses"), 1);
+    moongate_sees_log(m, "slow request: touch k");
+}
+
 /* --- where it goes ----------------------------------------------------------------------------- */
 
 /* In the middle of a frame, too: the worker that goes finishes that one, and the next one reads on behind it. */
@@ -263,10 +297,6 @@ static void a_client_keeps_its_protocol_in_another_worker(void **state)
     backend_answers(b, "HD c3\r\n");
     client_sees_frame(c, (struct frame){.opcode = SET, .cas = 3});
     moongate_sees_log(m, "gone: exit 0");
-    client_sends_frame(c, frame_of(GET, "k"));
-    backend_sees(b, "gets k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees_frame(c, (struct frame){.opcode = GET, .status = NOT_FOUND, .value = "Not found"});
     sees_noop(c);
 }
 
@@ -282,6 +312,7 @@ int main(void)
         play(a_client_says_who_it_is_by_plain),
         play(what_comes_before_ends_the_client),
         play(without_users_sasl_is_unknown),
+        play(frames_count_as_the_commands_that_they_are),
         play(a_client_keeps_its_protocol_in_another_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

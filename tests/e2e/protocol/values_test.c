@@ -85,6 +85,22 @@ static void a_value_over_the_limit_is_refused_and_swallowed(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Its base64 is another key. */
+static void so_is_one_of_a_key_in_base64(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(script_of_one(backend_address(b), ""), NULL));
+    enum { LARGE = (1 << 20) + 1 };
+
+    client_sends(c, textf("ms YSBi %d b\r\n", LARGE));
+    client_sends_bytes(c, noise(LARGE, 6), LARGE);
+    client_sends(c, "\r\n");
+    client_sees(c, "SERVER_ERROR object too large for cache\r\n");
+    backend_sees(b, "md YSBi b\r\n");
+    backend_answers(b, "HD\r\n");
+    client_sees_nothing_more(c);
+}
+
 static void the_limit_is_an_option(void **state)
 {
     struct memcached *s = memcached_start(NULL);
@@ -279,6 +295,7 @@ int main(void)
         play(values_around_buffer_sizes_come_back_whole),
         play(a_value_of_one_mebibyte_is_accepted),
         play(a_value_over_the_limit_is_refused_and_swallowed),
+        play(so_is_one_of_a_key_in_base64),
         play(the_limit_is_an_option),
         play(a_value_of_64_mebibytes_passes_in_bounded_memory),
         play(keys_of_up_to_250_bytes_are_accepted),
