@@ -1,5 +1,5 @@
 -- 27: who asks. Clients are users of --auth-file, or have a certificate that was verified. The shop has its pool, the
--- batch job may write 100 times a second, others that are known may read, and nobody else is served.
+-- batch job may write 100 times a second, others who are known may read, and nobody else is served.
 local mg = require "moongate"
 
 local shop = mg.pool { "127.0.0.1:11311", "127.0.0.1:11312" }

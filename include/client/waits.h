@@ -25,6 +25,7 @@ struct waits {
     struct waits_entrant *
         entrants; /* owned: a ring of `room` places, entrants_n used from `first` on, in the order of their coming */
     uint32_t room, first, entrants_n;
+    uint32_t left;       /* clients that this look may still close; 0: the next one comes soon */
     struct client *next; /* where the next look at idle ones goes on; NULL: at the first one */
 };
 

@@ -41,10 +41,9 @@ struct rules {
  * this thread; *to is NULL then. */
 const char *rules_parse(struct rules **to, const char *text);
 
-/* The words, and those of `others` that they do not name: what an item says, and what holds for all listeners. is_unix: without
+/* The words `own`, and those of `others` that they do not name: what an item says, and what holds for all listeners. is_unix: without
  * proxy-from=, allow-from= of the others is left out, since it says nothing of a unix socket; so is tls=. NULL, or a sentence. */
-const char *rules_merge(char to[RULES_TEXT_MAX], const char *words, const char *others,
-                        bool is_unix);
+const char *rules_merge(char to[RULES_TEXT_MAX], const char *own, const char *others, bool is_unix);
 
 /* Another reference. NULL is allowed, and stays NULL. */
 struct rules *rules_take(struct rules *r);

@@ -59,13 +59,7 @@ bool conn_refuses(const struct conn *c)
     return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
 }
 
-/* What the socket does not take at once of it is lost, as the connection goes. */
-static void say_end(struct conn *c)
-{
-    secure_keep_session(c->backend, &c->stream);
-    stream_say_end(&c->stream);
-}
-
+/* A TLS stream says no end (close_notify): a server needs none to know that nothing more will be asked. */
 void conn_hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -73,7 +67,7 @@ void conn_hang_up(struct conn *c)
     ev_io_stop(loop, &c->io);
     ev_timer_stop(loop, &c->timer);
     c->was_streamed = false;
-    if (c->stream.tls) say_end(c);
+    secure_keep_session(c->backend, &c->stream);
     stream_close(&c->stream);
     share_end(c->backend->set);
     inbuf_release(&c->in);

@@ -18,6 +18,9 @@
 static const double TICKS = 8;        /* of c->idle_since, a second */
 static const double LOOKS_A_PASS = 8; /* and passes in the time that a client may be idle */
 static const double LOOK_MOST = 0.25, ENTRANTS_LOOK = 0.5; /* seconds between looks */
+static const double LOOK_ON = 0.01;                        /* where one has not closed all */
+
+enum { CLOSED_A_LOOK = 64 }; /* so that thousands that go at once do not stop the others */
 
 /* --- entrants ---------------------------------------------------------------------------------- */
 
@@ -53,6 +56,7 @@ static void close_late(struct client *c)
                        : c->entry == ENTRY_TLS ? "TLS handshake"
                                                : "authentication";
     const char *listener = client_listener(c);
+    c->set->waits.left--;
     c->turn->row->entry_timeouts++;
     if (log_allows(&c->set->entry_lines, c->turn->now))
         log_warn("client %s%s%s: closed: no %s within %d s", client_address(c, address),
@@ -63,7 +67,8 @@ static void close_late(struct client *c)
 static void look_at_entrants(struct clients *set)
 {
     struct waits *w = &set->waits;
-    while (w->entrants_n > 0 && set->turn->now - entrant(w, 0)->since >= ENTRY_SECONDS) {
+    while (w->left > 0 && w->entrants_n > 0 &&
+           set->turn->now - entrant(w, 0)->since >= ENTRY_SECONDS) {
         struct client *c = clients_find(set, entrant(w, 0)->number);
         w->first = (w->first + 1) % w->room;
         w->entrants_n--;
@@ -81,6 +86,7 @@ static void look_at(struct client *c, double limit)
         c->idle_bytes = sent;
         c->idle_since = now;
     } else if (now - c->idle_since > limit * TICKS) {
+        c->set->waits.left--;
         c->turn->row->idle_kicks++;
         client_close(c, "idle");
     }
@@ -92,7 +98,7 @@ static void look_at_idle(struct clients *set, double every)
     double limit = set->limits.idle_timeout;
     uint32_t left = 1 + (uint32_t)(set->n * every * LOOKS_A_PASS / limit);
     if (!w->next) w->next = set->all;
-    for (; left > 0 && w->next; left--) {
+    for (; left > 0 && w->left > 0 && w->next; left--) {
         struct client *c = w->next;
         w->next = c->next;
         look_at(c, limit);
@@ -105,6 +111,7 @@ static void look_at_idle(struct clients *set, double every)
 static double look_every(const struct clients *set)
 {
     double idle = set->limits.idle_timeout / 64;
+    if (set->waits.left == 0) return LOOK_ON;
     if (idle > 0) return idle < LOOK_MOST ? idle : LOOK_MOST;
     return set->waits.entrants_n > 0 ? ENTRANTS_LOOK : 0;
 }
@@ -114,6 +121,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
     struct clients *set = timer->data;
     (void)loop;
     (void)events;
+    set->waits.left = CLOSED_A_LOOK;
     look_at_entrants(set);
     if (set->limits.idle_timeout > 0) look_at_idle(set, timer->repeat);
     waits_follow(set);
@@ -130,7 +138,7 @@ void waits_follow(struct clients *set)
 
 void waits_init(struct clients *set)
 {
-    set->waits = (struct waits){.room = 0};
+    set->waits = (struct waits){.left = CLOSED_A_LOOK};
     ev_timer_init(&set->waits.look, on_look, 0, 0);
     set->waits.look.data = set;
     waits_follow(set);

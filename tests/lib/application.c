@@ -9,8 +9,10 @@
 #include "lib/address.h"
 #include "lib/asked.h"
 #include "lib/memcached.h"
+#include "lib/overtls.h"
 #include "lib/peer.h"
 #include "lib/scene.h"
+#include "lib/secure.h"
 #include "lib/value.h"
 
 enum { ASKED_MAX = 64, UNSENT_AT_MOST = 1024 * 1024 };
@@ -239,6 +241,7 @@ static int connection_to(const struct moongate *m)
 static void enter_connection(struct application *a, const char *name)
 {
     peer_init(&a->peer, connection_to(a->m), name);
+    if (is_over_tls_at(moongate_address(a->m))) peer_secures(&a->peer, &(struct secure_wanted){0});
     a->peer_wants = a->peer.actor.wants;
     a->peer.actor.wants = application_wants;
     a->peer.actor.acts = application_acts;

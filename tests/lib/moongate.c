@@ -268,6 +268,8 @@ static void note_listeners(struct moongate *m)
     for (size_t i = 0; i < LISTENERS_MAX && (at = strstr(at, says)); i++) {
         at += sizeof says - 1;
         m->listeners[i] = textf("%.*s", (int)strcspn(at, " \"\n"), at);
+        if (over_tls_clients() && strncmp(m->listeners[i], "unix:", 5) != 0)
+            over_tls_at(m->listeners[i]);
     }
 }
 
@@ -319,8 +321,12 @@ static void start_process(struct moongate *m, const char **argv)
 /* The NULL-ended options behind `last`, with a free port before them. Stage memory. */
 static const char **with_port(va_list options)
 {
-    const char *const before[] = {binary(), "-p", "0", NULL};
+    const char *before[] = {binary(), "-p", "0", NULL, NULL, NULL};
     const char *first = va_arg(options, const char *);
+    if (over_tls_clients()) {
+        before[3] = "--tls-cert";
+        before[4] = over_tls_pair();
+    }
     return program_arguments(before, first, options);
 }
 

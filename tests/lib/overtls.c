@@ -19,6 +19,21 @@ bool over_tls(void)
     return (wanted && strcmp(wanted, "1") == 0) || (n > m && strcmp(name + n - m, end) == 0);
 }
 
+bool over_tls_clients(void)
+{
+    const char *wanted = getenv("TLS_CLIENTS");
+    return wanted && strcmp(wanted, "1") == 0;
+}
+
+const char *over_tls_pair(void)
+{
+    static const char *file;
+    if (!file)
+        file =
+            cert_file("tests-pair.pem", cert_pem(over_tls_cert()), cert_key_pem(over_tls_cert()));
+    return file;
+}
+
 const struct cert *over_tls_ca(void)
 {
     static const struct cert *ca;
@@ -40,13 +55,17 @@ const struct cert *over_tls_cert(void)
     return cert;
 }
 
-/* A unix socket has no name that the certificate could be for: name says one. */
+/* Into the script's own defaults, if it has any. A unix socket has no name that the certificate could be for: name says one. */
 const char *over_tls_script(const char *script)
 {
+    static const char own[] = "mg.defaults {";
     size_t n = sizeof MG - 2; /* without its line end */
     if (!over_tls() || strncmp(script, MG, n) != 0) return script;
-    return textf("%.*s; mg.defaults { tls = { ca = '%s', name = 'localhost' } }%s", (int)n, script,
-                 over_tls_ca_file(), script + n);
+    const char *option = textf("tls = { ca = '%s', name = 'localhost' }", over_tls_ca_file());
+    const char *defaults = strstr(script, own);
+    if (!defaults) return textf("%.*s; mg.defaults { %s }%s", (int)n, script, option, script + n);
+    defaults += sizeof own - 1;
+    return textf("%.*s %s,%s", (int)(defaults - script), script, option, defaults);
 }
 
 static char servers[SERVERS][ADDRESS_ROOM];

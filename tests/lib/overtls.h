@@ -14,6 +14,12 @@ struct cert;
 /* True: it is so. */
 bool over_tls(void);
 
+/* True: TLS_CLIENTS=1: clients speak TLS to moongate over TCP. */
+bool over_tls_clients(void);
+
+/* A file with that certificate and its key. */
+const char *over_tls_pair(void);
+
 /* A CA of the tests, its file, and a certificate for 127.0.0.1 and localhost signed by it. In any case. */
 const struct cert *over_tls_ca(void);
 const char *over_tls_ca_file(void);

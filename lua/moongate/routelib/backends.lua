@@ -34,7 +34,7 @@ local function pause(value)
     return number and math.max(1, math.floor(number + 0.5)), wrong
 end
 
--- Each with moongate's options that it sets, and maybe what is to be said where it is set. A reader gives a value for them,
+-- Each with moongate's options that it sets, and maybe a note for where it is set. A reader gives a value for them,
 -- or nil and what is wrong.
 local readtimeout = { seconds, { "timeout", "stall_timeout" } }
 local retry, retry_exact = { pause, { "probe_min", "probe_max" } }, { seconds, { "probe_min", "probe_max" } }

@@ -334,6 +334,11 @@ static void equal_files_keep_connections_over_a_reload_and_others_do_not(void **
     backend_sees_closed(b);
     get_misses(c, "k", b, "k");
     assert_int_equal(backend_links(b), 2);
+    (void)cert_file("ca-3.pem", cert_pem(over_tls_ca()), cert_pem(cert_ca("c")));
+    moongate_reloads(m, script_with_ca(b, more));
+    backend_sees_closed(b);
+    get_misses(c, "k", b, "k");
+    assert_int_equal(backend_links(b), 3);
 }
 
 static void a_file_that_is_missing_or_damaged_refuses_the_reload(void **state)

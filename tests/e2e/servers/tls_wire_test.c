@@ -124,6 +124,24 @@ static void long_values_pass_both_ways(void **state)
     client_sees(c, "\r\nEND\r\n");
 }
 
+/* Behind a value that was passed on while it came little is read: the rest of the record is there, in moongate. */
+static void a_value_behind_a_long_one_is_taken(void **state)
+{
+    enum { LONG = 1024 * 1024, SHORT = 12000 };
+    struct backend *b = usual_backend();
+    struct client *c = client_connects(moongate_start(script_of(b, ""), "--max-value", "4m", NULL));
+    const char *one = hit_and_end("k", textf("%0*d", LONG, 1)),
+               *two = hit_and_end("l", textf("%0*d", SHORT, 2));
+
+    client_sends(c, "get k\r\nget l\r\n");
+    backend_sees(b, "get k\r\nget l\r\n");
+    backend_begins_to_answer(b, one, strlen(one));
+    backend_begins_to_answer(b, two, strlen(two)); /* a record of its own */
+    client_sees(c, one);
+    client_sees(c, two);
+    assert_int_equal(stat_number(c, "proxy", "streamed_values"), 1);
+}
+
 /* The server's bytes are there, in moongate: no further byte of the socket shows them. */
 static void what_is_read_and_not_taken_yet_is_taken(void **state)
 {
@@ -200,6 +218,7 @@ int main(void)
         play(a_server_that_says_nothing_is_down_after_connect_timeout),
         play(an_end_within_a_record_costs_the_calls_that_wait),
         play(long_values_pass_both_ways),
+        play(a_value_behind_a_long_one_is_taken),
         play(what_is_read_and_not_taken_yet_is_taken),
         play(nothing_in_a_record_waits_for_the_next_one),
         play(a_real_memcached_answers_everything),

@@ -134,6 +134,13 @@ static void a_listener_that_lacks_a_certificate_is_refused_with_its_line(void **
     struct run run = moongate_runs("-t", script, NULL);
     exits(run, 1);
     has(run.err, ":3: mg.listen: 127.0.0.1:1: TLS needs a certificate: give --tls-cert FILE");
+    const char *mutual = moongate_script_file(
+        MG "mg.listen { '127.0.0.1:1', tls = 'mutual' }\nreturn mg.pool { '127.0.0.1:1' }\n");
+    run = moongate_runs("-t", mutual, "--tls-cert", cert, "--tls-key", key, NULL);
+    exits(run, 1);
+    has(run.err, ":2: mg.listen: 127.0.0.1:1: TLS with certificates of clients needs one, and");
+    exits(moongate_runs("-t", mutual, "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca, NULL),
+          0);
     run = moongate_runs("explain", script, "get k", NULL); /* who serves nobody needs no keys */
     exits(run, 0);
 }

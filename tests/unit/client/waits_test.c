@@ -50,6 +50,12 @@ static void end(void)
     ev_loop_destroy(w.loop);
 }
 
+static void begin_again(double idle_timeout)
+{
+    end();
+    begin(idle_timeout);
+}
+
 /* The i-th; with words, its connection begins with a PROXY header. */
 static void comes(int i, const char *words)
 {
@@ -70,8 +76,8 @@ static struct client *of(int i)
 /* Time passes, and is looked at as often as it would be. Returns how many clients are left. */
 static uint32_t passes(double seconds)
 {
-    double every = w.set.waits.look.repeat;
     for (double until = w.turn.now + seconds; w.turn.now < until;) {
+        double every = w.set.waits.look.repeat;
         w.turn.now += every > 0 ? every : seconds;
         if (ev_is_active(&w.set.waits.look)) ev_invoke(w.loop, &w.set.waits.look, EV_TIMER);
         clients_end_turn(&w.set);
@@ -123,6 +129,29 @@ static void a_look_sees_some_of_them(void **state)
     uint32_t seen = 0;
     for (int i = 0; i < MANY; i++) seen += of(i)->idle_since > 0;
     assert_in_range(seen, 10, MANY / 20);
+    end();
+}
+
+static void a_look_closes_some_of_them_and_the_next_one_comes_soon(void **state)
+{
+    begin(0);
+    for (int i = 0; i < MANY; i++) comes(i, "proxy-from=unix");
+    assert_int_equal(passes(ENTRY_SECONDS - 0.75), MANY);
+    while (w.set.n == MANY) (void)passes(0.001);
+    assert_int_equal(w.set.n, MANY - 64);
+    double began = w.turn.now;
+    for (uint32_t before = w.set.n; w.set.n > 0; before = w.set.n) {
+        (void)passes(0.001);
+        assert_in_range(before - w.set.n, 1, 64);
+    }
+    assert_in_range(w.turn.now, (uint32_t)began, (uint32_t)began + 2);
+    begin_again(2);
+    for (int i = 0; i < MANY; i++) comes(i, NULL);
+    for (uint32_t before = MANY; w.set.n > 0; before = w.set.n) {
+        (void)passes(0.001);
+        assert_in_range(before - w.set.n, 0, 64);
+    }
+    assert_in_range(w.turn.now, 1002, 1002 + 2);
     end();
 }
 
@@ -183,6 +212,7 @@ int main(void)
         cmocka_unit_test(nobody_is_looked_at_without_a_limit),
         cmocka_unit_test(an_idle_client_is_closed_after_its_time_and_a_quarter_at_most),
         cmocka_unit_test(a_look_sees_some_of_them),
+        cmocka_unit_test(a_look_closes_some_of_them_and_the_next_one_comes_soon),
         cmocka_unit_test(clients_come_and_go_between_looks),
         cmocka_unit_test(a_limit_may_come_and_go),
         cmocka_unit_test(a_header_has_ten_seconds),
