@@ -155,8 +155,12 @@ static bool fits_meta(const struct player *c, const struct wish *w, const uint8_
     sprintf(flag, " k%s ", written);
     if (w->shows_key != (strstr(line, flag) != NULL)) return false;
     if (w->letter != 'g' || !begins(at, len, "VA")) return true;
-    return value_is_right(c, w->keys[0], w->base64, at + line_n, len - line_n - 2, &serial) &&
-           (w->base64 || is_fresh(c, w->keys[0], serial));
+    /* a server that is asked in classic words gets the key itself */
+    bool is_right =
+        value_is_right(c, w->keys[0], w->base64, at + line_n, len - line_n - 2, &serial) ||
+        (w->base64 && game.lacks_meta &&
+         value_is_right(c, w->keys[0], false, at + line_n, len - line_n - 2, &serial));
+    return is_right && (w->base64 || is_fresh(c, w->keys[0], serial));
 }
 
 static bool fits(struct player *c, const struct wish *w, const uint8_t *at, size_t len)
