@@ -7,7 +7,7 @@
 #ifndef TESTS_FUZZ_PLAYED_CLIENT_H
 #define TESTS_FUZZ_PLAYED_CLIENT_H
 
-#include "fuzz/played_asks.h"
+#include "fuzz/played_frames.h"
 
 static const char ENDS[] = "END\r\n";
 
@@ -209,6 +209,10 @@ static void player_take_answer(struct player *c, const uint8_t *at, size_t len)
 static void player_take_answers(struct player *c)
 {
     size_t at = 0, n;
+    if (c->framed) {
+        player_take_frames(c);
+        return;
+    }
     while (!c->wild && at < c->in.len && (n = answer_len(c->in.at + at, c->in.len - at)) > 0) {
         player_take_answer(c, c->in.at + at, n);
         at += n;
@@ -220,6 +224,7 @@ static void player_take_answers(struct player *c)
 static bool player_is_answered(const struct player *c)
 {
     uint64_t heads = c->heads;
+    if (c->framed) return c->heard >= c->loud;
     for (size_t i = 0; i < c->wishes_n; i++) {
         if (heads >> i & 1 && c->wishes[i].optional) heads |= 2ull << i;
     }

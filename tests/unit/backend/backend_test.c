@@ -233,7 +233,11 @@ static void calls_that_wait_stay_when_an_owner_makes_the_connection_again(void *
 {
     struct backend *b = backend_of("VERSION 1.6.18\r\n");
     const char *reason;
-    struct request r = {.command_id = COMMAND_META_GET, .key_at = (uintptr_t) "k", .key_len = 1};
+    struct request r = {.command_id = COMMAND_META_GET,
+                        .key_at = (uintptr_t) "k",
+                        .key_len = 1,
+                        .args_at = (uintptr_t) " N5", /* what classic commands cannot say */
+                        .args_len = 3};
     struct backend_call first = {.deadline = w.set.now + 9, .done = insist, .owner = b};
     w.sockets = 2;
     b->shuns_noop_until = INFINITY;
