@@ -318,6 +318,42 @@ static void a_session_is_resumed(void **state)
     assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_resumed")), 1);
 }
 
+/* By whatever link it comes. */
+static void misses_somewhere(struct client *c, struct backend *b)
+{
+    client_sends(c, "get k\r\n");
+    (void)backend_turns_to_input(b);
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+}
+
+/* As memcached does that asks for certificates, without ssl_session_cache. */
+static void a_server_that_refuses_sessions_is_asked_without(void **state)
+{
+    const struct cert *own = cert_signed(over_tls_ca(), "proxy-2", NULL);
+    struct secure_wanted wanted = {.cert = over_tls_cert(),
+                                   .wants_cert = true,
+                                   .ca = over_tls_ca(),
+                                   .refuses_resumption = true};
+    struct backend *b = secure_backend(&wanted);
+    const char *both = cert_file("own-2.pem", cert_pem(own), cert_key_pem(own));
+    struct moongate *m = moongate_start(script_of(b, textf("cert = '%s',", both)), NULL);
+    struct client *c = client_connects(m);
+
+    misses_somewhere(c, b);
+    backend_closes(b);
+    backend_sees_links(b, 2); /* one in between was refused */
+    misses_somewhere(c, b);
+    moongate_sees_log(m, "no session is resumed for an hour");
+    backend_closes(b);
+    backend_sees_links(b, 3);
+    misses_somewhere(c, b);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_handshakes")), 3);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_resumed")), 0);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_failures")), 0);
+}
+
 static void equal_files_keep_connections_over_a_reload_and_others_do_not(void **state)
 {
     struct backend *b = usual_backend();
@@ -373,6 +409,7 @@ int main(void)
         play(a_narrower_table_adds_to_a_wider_one),
         play(the_log_says_why_a_server_is_down),
         play(a_session_is_resumed),
+        play(a_server_that_refuses_sessions_is_asked_without),
         play(equal_files_keep_connections_over_a_reload_and_others_do_not),
         play(a_file_that_is_missing_or_damaged_refuses_the_reload),
     };
