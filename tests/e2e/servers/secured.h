@@ -1,6 +1,6 @@
 /* secured: what the tests of TLS to servers share: backends that speak it, and scripts that want it.
  *
- * The backends are the stage's.
+ * Owns nothing: the backends and texts are the stage's.
  */
 #ifndef TESTS_E2E_SECURED_H
 #define TESTS_E2E_SECURED_H
