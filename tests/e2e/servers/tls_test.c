@@ -1,4 +1,6 @@
 /* TLS to servers: whom moongate believes, what it says of those it does not, and when it reads its files again. */
+#include "e2e/servers/secured.h"
+
 #include "lib/backend.h"
 #include "lib/certs.h"
 #include "lib/client.h"
@@ -13,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *stat_of(const struct backend *b, const char *name)
-{
-    return textf("%s:%s", backend_address(b), name);
-}
-
 /* The text with something else in place of a word. */
 static const char *with_word(const char *text, const char *word, const char *other)
 {
@@ -25,40 +22,9 @@ static const char *with_word(const char *text, const char *word, const char *oth
     return textf("%.*s%s%s", (int)(at - text), text, other, at + strlen(word));
 }
 
-static struct backend *secure_backend(const struct secure_wanted *wanted)
-{
-    struct backend *b = backend_listens();
-    backend_secures(b, wanted);
-    return b;
-}
-
-static struct backend *usual_backend(void)
-{
-    return secure_backend(&(struct secure_wanted){.cert = over_tls_cert()});
-}
-
-/* A pool over b that believes the tests' CA; more fields of `tls`, with their comma. */
-static const char *script_of(const struct backend *b, const char *more)
-{
-    return script_of_one(backend_address(b),
-                         textf("tls = { %s ca = '%s' }", more, over_tls_ca_file()));
-}
-
-static unsigned port_of(const struct backend *b)
-{
-    return (unsigned)strtoul(strchr(backend_address(b), ':') + 1, NULL, 10);
-}
-
 static const char *script_with_ca(const struct backend *b, const char *ca)
 {
     return script_of_one(backend_address(b), textf("tls = { ca = '%s' }", ca));
-}
-
-/* The same for one that will not be connected: nobody waits for its links, as its address is not in the text. */
-static const char *script_of_bad(const struct backend *b, const char *options)
-{
-    return textf(MG "return mg.pool { { host = '127.0.0.1', port = %u }, %s }\n", port_of(b),
-                 options);
 }
 
 /* --- who is believed --------------------------------------------------------------------------- */
