@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLES_MOST = 1000, SAMPLE_KEY = 250, SAMPLE_ARGS = 96 };
+enum { SAMPLES_MOST = 1000, SAMPLE_KEY = 250, SAMPLE_ARGS = 96, SAMPLE_IDENTITY = 128 };
 
 /* A request about one key. All but `at` and `failed` is as in struct request of the protocol floor. */
 struct sample {
@@ -25,7 +25,8 @@ struct sample {
     uint8_t command;
     uint8_t key_len, args_len;
     uint8_t key[SAMPLE_KEY];
-    uint8_t args[SAMPLE_ARGS]; /* flags of a meta command */
+    uint8_t args[SAMPLE_ARGS];      /* flags of a meta command */
+    char identity[SAMPLE_IDENTITY]; /* of its client; "": nobody in particular, or it is longer */
 };
 
 /* sequence: 0: nothing was ever written; odd: it is being written, or its writer died while it did. */

@@ -76,7 +76,7 @@ struct client {
     struct framing framing; /* of the frame that is taken */
     uint64_t handover;      /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
-    uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
+    uint32_t unfinished; /* bytes that `in` and its TLS hold, as counted in set->unfinished */
     uint32_t progress;   /* bytes that it has sent since busy_at */
     double busy_at;      /* as turn.now: when it came; then see unfinished */
     uint64_t swallow;    /* bytes of input to drop: the value of a refused store */

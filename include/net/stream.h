@@ -80,6 +80,13 @@ static inline bool stream_holds(const struct stream *s)
     return s->tls && stream_holds_secure(s);
 }
 
+/* Bytes of memory that what came and was not read takes: a record that is not whole, or one that was read in part (I6). */
+size_t stream_held_secure(const struct stream *s);
+static inline size_t stream_held(const struct stream *s)
+{
+    return s->tls ? stream_held_secure(s) : 0;
+}
+
 /* True: the socket has taken all that was written. */
 bool stream_is_drained_secure(const struct stream *s);
 static inline bool stream_is_drained(const struct stream *s)

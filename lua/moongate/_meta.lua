@@ -105,7 +105,7 @@
 ---@field down boolean?            of a server: it is never connected, its calls fail at once, and it keeps its keys
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
----@field protocol ("text"|"binary")?
+---@field protocol ("text"|"binary")?  what the servers are spoken to in
 ---@field auth (string|false|moongate.Auth)?  the path of a file with a line user:password, for servers that ask
 ---@field tls (boolean|moongate.Tls)?  TLS to the servers; true: verified by the CAs that the system trusts
 

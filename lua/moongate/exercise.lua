@@ -9,7 +9,8 @@ local PATIENCE, LOG_SECOND = 10, 1
 
 local ON_TRIAL = "0"
 
--- By the number of a script: its app, or false when it does not load; its clients, by their listeners.
+-- By the number of a script: its app, or false when it does not load; its clients, by their listeners: one each, which
+-- makes way for the next identity.
 local apps, clients = {}, {}
 
 local function app_of(script)
@@ -23,10 +24,15 @@ local function app_of(script)
 end
 
 -- A client that was closed, or got no reply, is of no use for the next request.
-local function ask(script, listener, line)
+local function ask(script, listener, identity, line)
     local loaded = app_of(script)
     if not loaded then return end
-    local client = clients[script][listener] or app.connect(loaded, listener)
+    local client = clients[script][listener]
+    if client and client.identity ~= identity then
+        client:hang_up()
+        client = nil
+    end
+    client = client or app.connect(loaded, listener, identity)
     local length = memcached.value_length(memcached.words(line))
     local reply = client:begin(line, length and ("x"):rep(length))
     clock.run(PATIENCE, function() return reply.is_whole or reply.is_closed end)
@@ -40,8 +46,9 @@ end
 return function()
     app_of(ON_TRIAL)
     for asked in stage.line do
-        local script, listener, line = asked:match "^(%d) (%d+) (.*)$"
+        local script, listener, length, rest = asked:match "^(%d) (%d+) (%d+) (.*)$"
+        local identity = rest:sub(1, length)
         stage.advance(LOG_SECOND)
-        ask(script, tonumber(listener), line)
+        ask(script, tonumber(listener), identity, rest:sub(#identity + 2))
     end
 end

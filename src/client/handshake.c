@@ -112,7 +112,7 @@ static void step(struct client *c)
         c->counts->tls_handshake_errors++;
         fail(c, "TLS handshake: ");
         return;
-    default: break;
+    default: client_note_unfinished(c, 0); break;
     }
     if (c->state != CLIENT_CLOSED) client_mark_dirty(c);
 }

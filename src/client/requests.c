@@ -216,7 +216,10 @@ enum io_status requests_read(struct client *c, size_t most)
     assert(client_takes_requests(c) && !c->waiting);
     turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
     enum io_status status = inbuf_read(&c->in, &c->stream, c->turn->arena, most, &input);
-    if (status != IO_OK) return status;
+    if (status != IO_OK) {
+        if (c->stream.tls) client_note_unfinished(c, 0); /* a part of a record may have come */
+        return status;
+    }
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;
     c->counts->bytes_read += input.bytes;

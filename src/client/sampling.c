@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client/entry.h"
 #include "client/reply.h"
 
 enum { GAP_MOST = 127 };
@@ -32,6 +33,8 @@ static bool make_sample(const struct request *r, double now, struct sample *to)
                           .command = r->command_id,
                           .key_len = (uint8_t)r->key_len,
                           .args_len = (uint8_t)r->args_len};
+    const char *identity = client_identity(reply->client);
+    if (strlen(identity) < SAMPLE_IDENTITY) strcpy(to->identity, identity);
     memcpy(to->key, (const void *)r->key_at, r->key_len);
     if (r->args_len) memcpy(to->args, (const void *)r->args_at, r->args_len);
     return true;

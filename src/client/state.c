@@ -61,7 +61,7 @@ enum { PROGRESS = 4096 };
 void client_note_unfinished(struct client *c, size_t came)
 {
     struct clients *set = c->set;
-    size_t held = inbuf_held(&c->in);
+    size_t held = inbuf_held(&c->in) + stream_held(&c->stream);
     if (held == 0 && c->unfinished == 0) return;
     c->progress += (uint32_t)came;
     if (c->unfinished == 0 || c->progress >= PROGRESS) {

@@ -194,6 +194,12 @@ bool stream_holds_secure(const struct stream *s)
     return tls_records_of(tls_kept(t).at, tls_kept(t).len).whole > 0;
 }
 
+size_t stream_held_secure(const struct stream *s)
+{
+    const struct tls *t = s->tls;
+    return tls_bytes_n(&t->in) + (t->ssl && SSL_pending(t->ssl) > 0 ? TLS_RECORD_MAX : 0);
+}
+
 int stream_events_secure(const struct stream *s, bool wants_input, bool has_output)
 {
     bool shakes = s->state == STREAM_SHAKING;

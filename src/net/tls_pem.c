@@ -86,7 +86,8 @@ static const char KEY_BEGINS[] = "PRIVATE KEY-----";
 /* A pem_password_cb: nobody can be asked here. */
 static int no_password(char *to, int room, int writes, void *asked)
 {
-    (void)to, (void)room, (void)writes;
+    (void)writes;
+    if (room > 0) to[0] = '\0';
     *(bool *)asked = true;
     return -1;
 }

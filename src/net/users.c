@@ -134,7 +134,7 @@ uint32_t users_count(const struct users *u)
 bool users_know(const struct users *u, const void *name, size_t name_len, const void *password,
                 size_t password_len)
 {
-    struct user said;
+    struct user said = {.words = {0}};
     uint64_t known = 0;
     bool fits = name_len <= USERS_NAME_MAX && password_len <= USERS_PASSWORD_MAX;
     user_fill(&said, name, fits ? name_len : 0, password, fits ? password_len : 0);

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "backend/conn.h"
+#include "backend/credential.h"
 #include "backend/twins.h"
 #include "route/kinds.h"
 #include "script/state.h"
@@ -191,11 +192,22 @@ static struct pool *pool_of(const struct script *s, int32_t pool)
     return s->routes.routes[pool]->pool;
 }
 
+/* A password of text commands would never be sent. */
+static const char *wrong_password(const struct script *s, const struct backend_settings *b)
+{
+    bool is_ascii = credential_is_of(s->host.backends, b->auth, CREDENTIAL_ASCII);
+    return b->protocol == PROTOCOL_BINARY && is_ascii
+               ? "takes no auth of mechanism \"ascii\" with protocol = \"binary\": write mechanism = "
+                 "\"sasl\""
+               : NULL;
+}
+
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
                         const struct mg_server_options *o)
 {
     struct server_spec spec;
     const char *wrong = read_server(&spec, server, len, o->port);
+    if (!wrong) wrong = wrong_password(s, &o->backend);
     if (!wrong && o->name) wrong = server_spec_set_name(&spec, o->name, o->name_len);
     if (wrong) return wrong;
     if (o->weight >= 0) spec.weight = o->weight;
@@ -271,6 +283,8 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
                                           .timeout = o->discover_timeout,
                                           .debounce = o->discover_debounce,
                                           .shrink = o->discover_shrink};
+    const char *wrong = wrong_password(s, &o->server.backend);
+    if (wrong) return wrong;
     script_note_discovery(s, o->discover, o->discover_len);
     return pool_follow(pool_of(s, pool), o->discover, o->discover_len, &settings);
 }

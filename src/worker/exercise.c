@@ -146,14 +146,15 @@ static void judge(struct exercise *e, bool fails)
     e->asks_again = true;
 }
 
-/* A request with its role and listener, for exercise.lua. Its value is made up there. */
+/* A request with its role, listener, and identity behind the number of its bytes, for exercise.lua. Its value is made up there. */
 static char *print_request(const struct exercise *e, size_t *len)
 {
     const struct sample *s = asked_last(e);
     struct request r = sampling_request(s);
-    char head[32];
+    char head[SAMPLE_IDENTITY + 64];
     if (r.value_len > VALUE_MOST) r.value_len = VALUE_MOST;
-    int head_len = snprintf(head, sizeof head, "%d %u ", (int)e->role, s->listener);
+    int head_len = snprintf(head, sizeof head, "%d %u %zu %s ", (int)e->role, s->listener,
+                            strnlen(s->identity, SAMPLE_IDENTITY - 1), s->identity);
     char *text = malloc((size_t)head_len + request_line_room(&r));
     if (!text) abort();
     memcpy(text, head, (size_t)head_len);

@@ -386,6 +386,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     struct rehearsal *r = calloc(1, sizeof *r);
     if (!r) abort();
     r->options = *how->options;
+    r->options.auth_file = NULL; /* its clients are who they are said to be */
     r->connects = how->connects;
     r->is_check = how->shared;
     if (!r->is_check) r->options.single_process = true; /* a script sees one worker */

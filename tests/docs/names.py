@@ -33,7 +33,7 @@ def defines(path, function):
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".lua":
         return re.search(rf"\bfunction [\w.]*\b{function}\(", text) is not None
-    return re.search(rf"^[a-z][\w \t*]*\b{function}\(", text, re.M) is not None
+    return re.search(rf"^[a-z](?:[\w \t*]|__attribute__\(\(\w+\)\))*\b{function}\(", text, re.M) is not None
 
 
 def check_functions(document):

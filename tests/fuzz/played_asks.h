@@ -9,7 +9,7 @@
 
 #include "client/local.h"
 
-enum { WISHES = 60, KEYS_A_GET = 4, OWN_KEYS = 4 };
+enum { PLAYER_FRAMES = 256, WISHES = 60, KEYS_A_GET = 4, OWN_KEYS = 4 };
 
 enum wish_kind { WISH_TEXT, WISH_VALUES, WISH_LINE, WISH_NUMBER, WISH_META, WISH_STATS };
 
@@ -34,6 +34,11 @@ struct player {
     int fd; /* -1: not in the game */
     char letter;
     bool wild;
+    bool has_asked;
+    bool framed; /* in frames, see played_frames.h: the last ones, by their opaques */
+    uint32_t opaque, loud,
+        heard; /* of the last frame, of the last that is answered for certain, of the last answer */
+    uint8_t ops[PLAYER_FRAMES], numbers[PLAYER_FRAMES];
     bool ending; /* has quit or sends no more */
     bool ended;  /* was closed by the worker */
     struct bytes in, out;
@@ -208,7 +213,8 @@ static void ask_other(struct player *c, uint8_t how)
 static void player_ask(struct player *c)
 {
     uint8_t what = take(&game.in), how = take(&game.in);
-    if (c->fd < 0 || c->ending || c->wishes_n == WISHES) return;
+    if (c->fd < 0 || c->ending || c->framed || c->wishes_n == WISHES) return;
+    c->has_asked = true;
     switch (what % 8) {
     case 0:
     case 1:
@@ -226,7 +232,7 @@ static void player_ask_wildly(struct player *c)
 {
     static const char *const words[] = {"get ",   "set ",     " 0 0 3\r\nabc\r\n", "\r\n",
                                         "mg s0 ", "ms s1 3 ", "gat 0 s0 ",         " noreply\r\n"};
-    if (c->fd < 0 || c->ending) return;
+    if (c->fd < 0 || c->ending || c->framed) return;
     c->wild = true;
     for (unsigned n = take(&game.in) % 16; n > 0; n--) {
         uint8_t byte = take(&game.in);

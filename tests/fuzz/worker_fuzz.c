@@ -316,7 +316,9 @@ static void act(void)
     case 12: go_wrong(s, c, what / 16); break;
     case 13: jump(what / 16); break;
     case 14:
-        if (what & 64)
+        if (what & 64 && what & 32 && player_may_ask_frames(p))
+            player_ask_frames(p);
+        else if (what & 64)
             player_ask_wildly(p);
         else if (what & 16)
             reload(what / 32);

@@ -156,6 +156,8 @@ const char *cert_file(const char *name, const char *text, const char *more)
     char *path = NULL;
     must(asprintf(&path, "%s/%s", folder, name) > 0, "path");
     FILE *to = fopen(path, "w");
-    must(to && fputs(text, to) >= 0 && (!more || fputs(more, to) >= 0) && fclose(to) == 0, path);
+    must(to != NULL, path);
+    bool is_written = fputs(text, to) >= 0 && (!more || fputs(more, to) >= 0);
+    must(fclose(to) == 0 && is_written, path);
     return keep(path);
 }

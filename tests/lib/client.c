@@ -69,6 +69,15 @@ struct secure *client_secure(const struct client *c)
     return c->peer.secure;
 }
 
+void client_sends_cut_record(struct client *c, const void *bytes, size_t n)
+{
+    struct octets record = {0};
+    secure_gives(c->peer.secure, bytes, n, &record);
+    octets_add(&c->peer.out, octets_at(&record), octets_n(&record) - 1);
+    octets_release(&record);
+    client_sends(c, "");
+}
+
 void client_sends_spoilt(struct client *c, const char *text)
 {
     struct octets record = {0};

@@ -23,6 +23,9 @@ struct client *client_connects_secure_to(const char *address, const struct secur
 void client_secures(struct client *c, const struct secure_wanted *wanted);
 struct secure *client_secure(const struct client *c);
 
+/* A record with these bytes, but for its last one. */
+void client_sends_cut_record(struct client *c, const void *bytes, size_t n);
+
 /* In a record whose last byte is changed on the way. */
 void client_sends_spoilt(struct client *c, const char *text);
 

@@ -195,7 +195,8 @@ end
 
 -- @param as  the number of a listener; or { address =, identity =, listener = }: what req.client, req.identity and
 -- req.listener are; or nil
-local function make_client(app, as)
+-- @param who  an identity that is not in `as`, "" for nobody in particular; or nil
+local function make_client(app, as, who)
     local options, listener = type(as) == "table" and as or {}, type(as) == "number" and as or nil
     for name in pairs(options) do
         if not known[name] then
@@ -211,8 +212,9 @@ local function make_client(app, as)
         listener = stage.listener(app.number, name)
         if not listener then where.fail "a test has 128 listeners at most" end
     end
-    local client = new_client { app = app, wire = stage.connect(app.number, listener, address, identity), bytes = "",
-        waiting = {}, is_closed = false, as = as or false }
+    local wire = stage.connect(app.number, listener, address, who or identity)
+    local client = new_client { app = app, wire = wire, bytes = "", waiting = {}, is_closed = false, as = as or false,
+        identity = who or false }
     app.clients[client.wire] = client
     return client
 end

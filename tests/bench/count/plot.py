@@ -3,7 +3,7 @@ import math
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # behind this folder, which has a loads.py of its own
 from svg import INK, RULE, Svg  # noqa: E402 pylint: disable=wrong-import-position
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 170, 44, 48

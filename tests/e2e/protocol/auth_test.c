@@ -200,6 +200,40 @@ static void a_reload_reads_it_again_and_leaves_those_who_are_in(void **state)
     }
 }
 
+static void a_changed_file_is_read_by_itself_where_files_are_watched(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    const char *users = file(TWO_USERS);
+    struct moongate *m = moongate_start(script_of_one(memcached_address(s), ""), "--auth-file",
+                                        users, "--watch", NULL);
+    struct client *c = is_in(client_connects(m));
+    rewrite(users, "app:other\n");
+    moongate_sees_log(m, "reloaded: generation 2");
+    client_asks(client_connects(m), APP, FAILURE);
+    client_sees_nothing_more(c);
+}
+
+/* A new script is asked about requests as if from the clients that sent them. */
+static void a_rehearsal_knows_who_has_asked(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    const char *pool = textf("mg.pool { '%s' }", memcached_address(s));
+    struct moongate *m = moongate_start(textf(MG "return mg.allow { app = %s }\n", pool),
+                                        "--auth-file", file(TWO_USERS), NULL);
+    struct client *c = is_in(client_connects(m));
+    for (int i = 0; i < 20; i++) client_asks(c, textf("get k%d\r\n", i), "END\r\n");
+    moongate_gets_script(m,
+                         textf(MG "local pool = %s\nreturn mg.allow { app = function(req)\n"
+                                  "  if req.identity == 'user:app' then error 'not this one' end\n"
+                                  "  return pool end }\n",
+                               pool));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "not this one");
+    moongate_sees_log(m, "generation 1 goes on");
+    moongate_reloads(m, textf(MG "return mg.allow { ['user:app'] = %s }\n", pool));
+    client_asks(c, "get k\r\n", "END\r\n");
+}
+
 /* Whatever is wrong refuses the reload, in all workers. */
 static void a_bad_file_refuses_the_reload(void **state)
 {
@@ -281,6 +315,8 @@ int main(void)
         play(a_user_stays_in_when_it_moves_to_another_worker),
         play(a_user_stays_in_over_an_upgrade),
         play(a_reload_reads_it_again_and_leaves_those_who_are_in),
+        play(a_changed_file_is_read_by_itself_where_files_are_watched),
+        play(a_rehearsal_knows_who_has_asked),
         play(a_bad_file_refuses_the_reload),
         play(a_worker_that_starts_later_has_the_users_in_use),
         play(a_bad_file_keeps_it_from_starting),

@@ -199,6 +199,7 @@ static void new_ones_make_a_new_connection(void **state)
 static void what_is_wrong_in_a_script_is_said(void **state)
 {
     const char *two = textf("%s/two", program_folder());
+    const char *one = file_of(NAME ":" SECRET "\n");
     file_becomes(two, NAME ":" SECRET "\nb:c\n");
     const char *rows[][2] = {
         {"auth = 7", "mg.pool option 'auth' takes the path of a file, a table or false, not 7"},
@@ -209,6 +210,8 @@ static void what_is_wrong_in_a_script_is_said(void **state)
          "has a table with option 'mechanism' takes \"ascii\" or \"sasl\", not plain"},
         {"auth = { file = 'x', user = 'y' }", "has a table with unknown option 'user'"},
         {"auth = '/nowhere/at/all'", "file /nowhere/at/all: No such file or directory"},
+        {textf("auth = '%s', protocol = 'binary'", one),
+         "takes no auth of mechanism \"ascii\" with protocol = \"binary\": write mechanism"},
         {textf("auth = '%s'", two), "has more than one line: it takes one, user:password"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

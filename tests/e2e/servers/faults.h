@@ -147,7 +147,9 @@ static const struct input {
     {19, IN("mg a2V5DQpmbHVzaF9hbGwNCg== b v\r\n")}, /* key CR LF flush_all CR LF */
     {19, IN("ms IA== 1 b\r\nx\r\nmg IA== b v k\r\nmd IA== b\r\n")}, /* a space */
     {19, IN("mg Z b v\r\n"), ANSWERED, DECODING},
-    {19, IN("\x80\x01\0\x01\x08\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n\0\0\0\0x"), CLOSED, ""},
+    /* setq of a key that is CR LF, then noop and quit */
+    {19, IN("\x80\x11\0\x02\x08\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\nx\x80\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        "\x80\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
     /* what else memcached answers in a way of its own */
     {0, IN("\r\n")},
     {0, IN("\n\n\r\n")},

@@ -193,6 +193,8 @@ typedef int sasl_new_fn(const char *service, const char *host, const char *realm
                         const char *remote, const void *callbacks, unsigned flags, void **to);
 typedef int sasl_set_fn(void *conn, const char *user, const char *password, unsigned len,
                         const char *old, unsigned old_len, unsigned flags);
+typedef void sasl_dispose_fn(void **conn);
+typedef void sasl_done_fn(void);
 
 /* The library that memcached itself uses makes its file of users. */
 static void makes_users(const char *folder, const char *user, const char *password)
@@ -204,12 +206,16 @@ static void makes_users(const char *folder, const char *user, const char *passwo
     void *library = dlopen("libsasl2.so.2", RTLD_NOW), *conn = NULL;
     if (!library) stage_fails("%s", dlerror());
     sasl_init_fn *init = (sasl_init_fn *)dlsym(library, "sasl_server_init");
-    sasl_new_fn *new = (sasl_new_fn *)dlsym(library, "sasl_server_new");
+    sasl_new_fn *create = (sasl_new_fn *)dlsym(library, "sasl_server_new");
     sasl_set_fn *set = (sasl_set_fn *)dlsym(library, "sasl_setpass");
-    assert_true(init && new &&set);
+    sasl_dispose_fn *dispose = (sasl_dispose_fn *)dlsym(library, "sasl_dispose");
+    sasl_done_fn *done = (sasl_done_fn *)dlsym(library, "sasl_done");
+    assert_true(init && create && set && dispose && done);
     assert_int_equal(init(NULL, "memcached"), 0);
-    assert_int_equal(new ("memcached", NULL, NULL, NULL, NULL, NULL, 0, &conn), 0);
+    assert_int_equal(create("memcached", NULL, NULL, NULL, NULL, NULL, 0, &conn), 0);
     assert_int_equal(set(conn, user, password, (unsigned)strlen(password), NULL, 0, 1), 0);
+    dispose(&conn);
+    done();
 }
 
 static void a_server_with_sasl_serves(void **state)

@@ -285,6 +285,24 @@ static void many_handshakes_at_once_all_succeed(void **state)
     assert_int_equal(stat_number(clients[0], "", "ssl_new_sessions"), CROWD);
 }
 
+/* I6: what is kept of records that are not whole counts as unfinished requests do. */
+static void records_that_never_end_are_bounded(void **state)
+{
+    enum { CROWD = 80, LENGTH = 16000, LIMIT = 1024 * 1024 };
+    struct client *clients[CROWD];
+    make_certificate();
+    struct moongate *m =
+        moongate_start(script_of_one(memcached_address(memcached_start(NULL)), ""), "--tls-cert",
+                       cert_path, "--tls-key", key_path, "-b", "127.0.0.1:0", "-b",
+                       "notls:127.0.0.2:0", "--max-value", "65536", "--input-buffer", "1m", NULL);
+    struct client *plain = connects_plain(m);
+    for (int i = 0; i < CROWD; i++) clients[i] = client_connects_secure(m, ANY);
+    for (int i = 0; i < CROWD; i++) client_sends_cut_record(clients[i], letters(LENGTH, 1), LENGTH);
+    moongate_sees_log(m, "closed: all clients' unfinished requests hold too much");
+    assert_true(stat_number(plain, "proxy", "unfinished_bytes") <= LIMIT);
+    client_stores_value(plain, "k", "v");
+}
+
 /* --- others' programs -------------------------------------------------------------------------- */
 
 static void openssls_own_client_is_served(void **state)
@@ -320,6 +338,7 @@ int main(void)
         play(a_record_that_was_changed_ends_the_connection),
         play(half_open_handshakes_cost_others_nothing),
         play(many_handshakes_at_once_all_succeed),
+        play(records_that_never_end_are_bounded),
         play(openssls_own_client_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

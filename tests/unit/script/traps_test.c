@@ -42,7 +42,7 @@ static const char *const errors[][2] = {
     {POOL("hash_func = 'md5'"), "write hash = \"md5\""},
     {POOL("preconnect = true"), "leave it out"},
     {POOL("listen = '127.0.0.1:1'"), "listeners are for the whole script"},
-    {POOL("protocol = 'ascii'"), "leave it out"},
+    {POOL("protocol = 'ascii'"), "takes one of binary, text"},
     {POOL("timeouts_until_tko = 3"), "write failure_limit = 3"},
     {MG "mg.defaults { auto_eject_hosts = true }\n" ANY, "write eject = \"twemproxy\""},
     /* numbers */
