@@ -10,6 +10,7 @@
 
 #include "net/tls.h"
 #include "net/tls_bytes.h"
+#include "net/tls_record.h"
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -21,12 +22,13 @@ struct tls_context {
 };
 
 /* I6: `in` holds one record that is not whole, or those that the owner has not taken yet; `out` what the kernel has not taken of one
- * TLS_WRITE_AT_MOST. An idle connection has neither. */
+ * WRITE_AT_MOST, and of OpenSSL's own answers (KEPT_AT_MOST in src/net/tls.c). An idle connection has neither. */
 struct tls {
     struct tls_context *context;
     SSL *
         ssl; /* NULL: of a client that has not sent its first message, so a silent one takes little memory */
     struct tls_bytes in, out;
+    struct tls_hello hello;
     struct tls_session *session; /* that the server gave last */
     char *why;                   /* of the failure; NULL: none yet, or errno says it */
     bool has_failed;             /* reads and writes fail */

@@ -18,6 +18,8 @@
 
 enum {
     WRITE_AT_MOST = 2 * TLS_RECORD_DATA, /* bytes that are encrypted before they are written */
+    KEPT_AT_MOST =
+        2 * WRITE_AT_MOST, /* bytes that the socket has not taken: with more, nothing is read */
     GREETING = 24 /* bytes of what a client that does not speak TLS has sent, for the log */
 };
 
@@ -146,6 +148,13 @@ static size_t room_of(const struct iovec *to, int n)
     return all;
 }
 
+/* I6: OpenSSL answers what the other side asks of it (new keys, a renegotiation). One that asks and does not read the answers waits until
+ * it has. */
+static bool must_read_first(const struct tls *t)
+{
+    return tls_bytes_n(&t->out) > KEPT_AT_MOST;
+}
+
 /* What is there already is taken before the socket is read: so a stream that holds bytes can be emptied. */
 ssize_t stream_read_secure(struct stream *s, const struct iovec *to, int n)
 {
@@ -154,7 +163,7 @@ ssize_t stream_read_secure(struct stream *s, const struct iovec *to, int n)
     int result;
     if (t->has_failed) return tell_failure(s);
     if (t->has_ended) return end(t);
-    if (s->state != STREAM_SECURE) return nothing_now();
+    if (s->state != STREAM_SECURE || must_read_first(t)) return nothing_now();
     if (SSL_pending(t->ssl) == 0 && tls_records_of(window.at, window.len).whole == 0) {
         ssize_t came = tls_fill(s, room_of(to, n), &window);
         if (came < 0) return -1;
@@ -179,7 +188,9 @@ bool stream_holds_secure(const struct stream *s)
 {
     const struct tls *t = s->tls;
     if (s->state != STREAM_SECURE || t->end_is_told) return false;
-    if (t->has_ended || t->has_failed || SSL_pending(t->ssl) > 0) return true;
+    if (t->has_ended || t->has_failed) return true;
+    if (must_read_first(t)) return false;
+    if (SSL_pending(t->ssl) > 0) return true;
     return tls_records_of(tls_kept(t).at, tls_kept(t).len).whole > 0;
 }
 
@@ -193,6 +204,7 @@ int stream_events_secure(const struct stream *s, bool wants_input, bool has_outp
 {
     bool shakes = s->state == STREAM_SHAKING;
     bool writes = !stream_is_drained_secure(s) || (has_output && !shakes);
+    wants_input = wants_input && !must_read_first(s->tls);
     return (wants_input || shakes ? STREAM_WAITS_READ : 0) | (writes ? STREAM_WAITS_WRITE : 0);
 }
 
@@ -258,9 +270,21 @@ static bool greets(struct tls *t, struct span first)
     return false;
 }
 
+/* OpenSSL takes memory for all that a message says it will have, 128 KiB of a client's first one: nine bytes would do. A client of TLS 1.3
+ * may have to send that one again; its others are encrypted, as records of another kind. */
+static bool may_take_hello(struct tls *t, struct span window)
+{
+    size_t whole = tls_records_of(window.at, window.len).whole;
+    if (!SSL_in_before(t->ssl) && SSL_version(t->ssl) < TLS1_3_VERSION) return true;
+    if (tls_hello_follow(&t->hello, window.at, whole)) return true;
+    tls_set_why(t, "its first message is longer than 16 KiB, or its length is cut in two");
+    return false;
+}
+
 static enum stream_shake shake_on(struct stream *s, struct span window)
 {
     struct tls *t = s->tls;
+    if (t->context->is_server && !may_take_hello(t, window)) return shake_fails(s);
     if (ERR_peek_error()) ERR_clear_error();
     tls_offer(window);
     int result = SSL_do_handshake(t->ssl);

@@ -109,6 +109,9 @@ static void bind_sessions(struct tls_context *context, const struct tls_settings
     SSL_CTX_set_session_id_context(context->ssl, digest, n);
 }
 
+/* Bytes of all that a client sends as its certificate: OpenSSL takes memory for as many as it says. */
+enum { CERTIFICATES_AT_MOST = 32 * 1024 };
+
 struct tls_context *tls_context_server(const struct tls_settings *settings, char why[TLS_WHY])
 {
     struct tls_context *context = create(TLS_server_method(), settings);
@@ -122,6 +125,7 @@ struct tls_context *tls_context_server(const struct tls_settings *settings, char
     SSL_CTX_set_options(context->ssl, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context->ssl, 0);
     SSL_CTX_set_max_early_data(context->ssl, 0);
+    SSL_CTX_set_max_cert_list(context->ssl, CERTIFICATES_AT_MOST);
     bind_sessions(context, settings);
     bool fits = use_own_certificate(context, settings, why);
     if (fits && settings->verify != TLS_VERIFY_NONE && !settings->ca.bytes.len) {
