@@ -332,6 +332,7 @@ static enum response_kind kind_of_failure(unsigned command, unsigned status)
     bool appends = command == COMMAND_APPEND || command == COMMAND_PREPEND;
     switch (status) {
     case BINARY_NOT_FOUND:
+        if (command == COMMAND_STATS) return RESPONSE_ERROR; /* there are no such statistics */
         if (shape == SHAPE_RETRIEVE) return RESPONSE_END;
         return replaces || appends ? RESPONSE_NOT_STORED : RESPONSE_NOT_FOUND;
     case BINARY_EXISTS: return adds ? RESPONSE_NOT_STORED : RESPONSE_EXISTS;

@@ -184,6 +184,12 @@ static void commands_for_all_servers_work(void **state)
     client_asks(c, "get k\r\n", "END\r\n");
     client_asks(c, "version\r\n", textf("VERSION %s\r\n", memcached_version(s)));
     stat_becomes(c, "", "curr_items", "0");
+    client_sends(
+        c,
+        "stats conns\r\n"); /* the binary protocol has none: others' requests wait on that connection */
+    client_sees_line_starting(c, "STAT error:");
+    client_sees(c, "END\r\n");
+    assert_int_equal(stat_number(c, "servers", textf("%s:closes", memcached_address(s))), 0);
 }
 
 /* --- memcached -S ------------------------------------------------------------------------------ */

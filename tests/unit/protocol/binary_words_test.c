@@ -258,6 +258,7 @@ static const struct {
     {COMMAND_TOUCH, 0, "\0\0\0\1", "", 4, 0, "TOUCHED\r\n"},
     {COMMAND_FLUSH_ALL, 0, "", "", 0, 0, "OK\r\n"},
     {COMMAND_VERSION, 0, "", "1.6.18", 0, 6, "VERSION 1.6.18\r\n"},
+    {COMMAND_STATS, BINARY_NOT_FOUND, "", "Not found", 0, 9, "ERROR\r\n"},
     {COMMAND_GAT, BINARY_UNKNOWN_COMMAND, "", "", 0, 0, "ERROR\r\n"},
     {COMMAND_GET, BINARY_AUTH_FAILED, "", "Auth failure.", 0, 13,
      "CLIENT_ERROR unauthenticated\r\n"},
