@@ -58,7 +58,7 @@ static const double FIRST_WORD =
 /* --- state ------------------------------------------------------------------------------------- */
 
 /* A request was read in part, or whole ones wait; or a record of TLS that has one. */
-static bool has_begun(const struct client *c)
+static __attribute__((noinline)) bool has_begun(const struct client *c)
 {
     return c->in.kept || c->swallow > 0 ||
            (c->entry >= ENTRY_KNOCKS && stream_held(&c->stream) > 0);
