@@ -51,6 +51,7 @@ struct conn {
     struct dialect dialect; /* what the server understands, from READY on */
     bool is_apart;          /* one of backend->apart, which are not counted among its connections */
     bool is_unasked;        /* READY, but no `mn` was sent */
+    bool offers_session;    /* its last handshake began with the session of an earlier connection */
     bool speaks_version;    /* it answered `version` as memcached does */
     struct call *head, *tail; /* calls in the order sent */
     struct call *held;        /* the first whose bytes are held back, or NULL */

@@ -89,9 +89,10 @@ struct backend {
     uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
-    double asks_get_until;   /* likewise: no get is asked as mg before that time; see wins */
-    uint64_t suspects;       /* one bit of a hash for each client */
-    uint32_t late;           /* calls in a row that passed their deadline */
+    double shuns_sessions_until; /* likewise: it refused one: none is offered before that time */
+    double asks_get_until;       /* likewise: no get is asked as mg before that time; see wins */
+    uint64_t suspects;           /* one bit of a hash for each client */
+    uint32_t late;               /* calls in a row that passed their deadline */
     uint64_t faults; /* see ejection: all of them, and how many there were at its last answer */
     uint64_t forgiven;
     struct ejection *ejections; /* of the pools that count its faults */

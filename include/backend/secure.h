@@ -48,8 +48,8 @@ static inline bool secure_is_wanted(const struct backend *b)
  * socket is still ready, and must not count that time against the server. */
 bool secure_must_wait(const struct backends *set);
 
-/* The stream to b is connected: it is SHAKING then. */
-void secure_begin(struct backend *b, struct stream *s);
+/* The stream to b is connected: it is SHAKING then. True: it offers the session of an earlier connection. */
+bool secure_begin(struct backend *b, struct stream *s);
 
 /* One step of the handshake, whose time is counted. */
 enum stream_shake secure_step(struct backend *b, struct stream *s)

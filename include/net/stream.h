@@ -77,21 +77,21 @@ static inline ssize_t stream_writev(struct stream *s, const struct iovec *from, 
 bool stream_holds_secure(const struct stream *s);
 static inline bool stream_holds(const struct stream *s)
 {
-    return s->tls && stream_holds_secure(s);
+    return __builtin_expect(s->tls != NULL, 0) && stream_holds_secure(s);
 }
 
 /* Bytes of memory that what came and was not read takes: a record that is not whole, or one that was read in part (I6). */
 size_t stream_held_secure(const struct stream *s);
 static inline size_t stream_held(const struct stream *s)
 {
-    return s->tls ? stream_held_secure(s) : 0;
+    return __builtin_expect(s->tls != NULL, 0) ? stream_held_secure(s) : 0;
 }
 
 /* True: the socket has taken all that was written. */
 bool stream_is_drained_secure(const struct stream *s);
 static inline bool stream_is_drained(const struct stream *s)
 {
-    return !s->tls || stream_is_drained_secure(s);
+    return __builtin_expect(s->tls == NULL, 1) || stream_is_drained_secure(s);
 }
 
 /* Writes what it has kept. IO_OK: all has gone, of a plain stream always. */

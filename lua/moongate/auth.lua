@@ -8,18 +8,12 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- C reads texts up to their first NUL.
-local function path(value)
-    if type(value) == "string" and #value > 0 and #value < 4096 and not value:find "%z" then return value end
-    return nil, "takes the path of a file"
-end
-
 local function mechanism(value)
     if value == "ascii" or value == "sasl" then return value end
     return nil, ("takes \"ascii\" or \"sasl\", not %s"):format(tostring(value))
 end
 
-local readers = { file = path, mechanism = mechanism }
+local readers = { file = options.text "the path of a file", mechanism = mechanism }
 
 --- Reads a value of the option, and the file. Returns the number by which C knows what that says, 0 for none; or
 -- nil and what is wrong.

@@ -7,14 +7,6 @@ local M = {}
 
 local VERIFY, MIN = { none = 0, request = 1, require = 2 }, { ["1.2"] = 0, ["1.3"] = 1 }
 
--- C reads texts up to their first NUL.
-local function text(what)
-    return function(value)
-        if type(value) == "string" and #value > 0 and #value < 4096 and not value:find "%z" then return value end
-        return nil, "takes " .. what
-    end
-end
-
 local function word(words, what)
     return function(value)
         if words[value] then return words[value] end
@@ -23,10 +15,10 @@ local function word(words, what)
 end
 
 local readers = {
-    cert = text "the path of a file",
-    key = text "the path of a file",
-    ca = text "the path of a file",
-    ciphers = text "cipher suites as openssl ciphers has them",
+    cert = options.text "the path of a file",
+    key = options.text "the path of a file",
+    ca = options.text "the path of a file",
+    ciphers = options.text "cipher suites as openssl ciphers has them",
     verify = word(VERIFY, '"none", "request" or "require"'),
     min = word(MIN, '"1.2" or "1.3"'),
 }

@@ -129,6 +129,14 @@ function M.bytes(least, most) return bytes_but("[%c%s]", least, most) end
 --- `least` to `most` bytes that keys may have.
 function M.key_bytes(least, most) return bytes_but("[%z\r\n ]", least, most) end
 
+--- Text, such as a path, which `what` names. C reads it up to its first NUL, so it has none.
+function M.text(what)
+    return function(value)
+        if type(value) == "string" and #value > 0 and #value < 4096 and not value:find "%z" then return value end
+        return nil, "takes " .. what
+    end
+end
+
 --- True when a table's list has gaps: a nil between other items, or a number that is no place in the list.
 function M.has_gap(of)
     for key in pairs(of) do

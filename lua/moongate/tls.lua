@@ -8,21 +8,13 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- C reads texts up to their first NUL.
-local function text(what)
-    return function(value)
-        if type(value) == "string" and #value > 0 and #value < 4096 and not value:find "%z" then return value end
-        return nil, "takes " .. what
-    end
-end
-
 local readers = {
-    ca = text "the path of a file",
-    cert = text "the path of a file",
-    key = text "the path of a file",
+    ca = options.text "the path of a file",
+    cert = options.text "the path of a file",
+    key = options.text "the path of a file",
     name = options.bytes(1, 255),
-    min = text "\"1.2\" or \"1.3\"",
-    ciphers = text "ciphers as openssl ciphers(1) has them",
+    min = options.text "\"1.2\" or \"1.3\"",
+    ciphers = options.text "ciphers as openssl ciphers(1) has them",
     verify = options.flag,
 }
 

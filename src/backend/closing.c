@@ -9,6 +9,7 @@
 #include "backend/health.h"
 #include "backend/held.h"
 #include "backend/retry.h"
+#include "backend/secure.h"
 #include "backend/sharers.h"
 #include "backend/streamed.h"
 #include "base/outages.h"
@@ -23,6 +24,9 @@
 
 /* When so many connections in a row have ended after `mn`, none is sent for a while. */
 enum { NOOPS_LOST = 3 };
+
+/* Seconds for which a server that has refused a session is offered none. */
+static const double SHUNS_SESSIONS = 3600;
 
 /* --- whose fault it is ------------------------------------------------------------------------- */
 
@@ -106,6 +110,20 @@ static bool shuns_noop(struct conn *c, enum conn_loss loss)
     return true;
 }
 
+/* True: the handshake failed that offered the session of an earlier connection, and one without it is to be tried at once: some servers
+ * give tickets that they do not take (memcached that asks for certificates, without ssl_session_cache). */
+static bool shuns_session(struct conn *c, enum conn_loss loss, const char *reason)
+{
+    struct backend *b = c->backend;
+    if (c->state != CONN_SECURING || !c->offers_session) return false;
+    if (loss != LOST_TO_PEER) return false;
+    b->shuns_sessions_until = conn_now(c) + SHUNS_SESSIONS;
+    if (log_allows(&b->set->log, b->set->now))
+        log_info("backend %s: no session is resumed for an hour: the handshake failed with one: %s",
+                 b->name, reason);
+    return true;
+}
+
 /* What follows once the descriptor is closed. `saved`: calls that stay. A connection apart is connected again only for those;
  * else when the next request needs it. */
 static void go_on(struct conn *c, bool at_once, struct call *saved)
@@ -154,13 +172,13 @@ static void end(struct conn *c, enum conn_loss loss, const char *reason, bool co
     if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
     bool fault = is_fault(c, loss);
     bool idle = was_ready && loss == LOST_TO_PEER && !fault && in_flight(c) == 0;
-    bool again = shuns_noop(c, loss);
+    bool again = shuns_noop(c, loss) || shuns_session(c, loss, reason);
     if (c->streamed) streamed_drop(c);
     conn_hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
     c->backend->stats->closes++;
-    c->backend->stats->tls_failures += c->state == CONN_SECURING;
+    c->backend->stats->tls_failures += c->state == CONN_SECURING && !again;
     if (again || retry_has_next(c)) {
         log_debug("backend %s: closed: %s: tried again", c->backend->name, c->reason);
         retry_now(c);

@@ -120,7 +120,7 @@ static void secure(struct conn *c)
         conn_watch(c);
         return;
     }
-    secure_begin(c->backend, &c->stream);
+    c->offers_session = secure_begin(c->backend, &c->stream);
     conn_set_state(c, CONN_SECURING);
     conn_set_alarm(c, conn_next_alarm(c));
     shake(c);

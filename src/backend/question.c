@@ -248,7 +248,7 @@ const char *question_open(struct question *l, struct backend *b, const char *que
         stream_close(&l->stream);
         return error == EADDRNOTAVAIL && b->addrs_n == 0 ? "is not resolved" : strerror(error);
     }
-    if (secure_is_wanted(b)) secure_begin(b, &l->stream);
+    if (secure_is_wanted(b)) (void)secure_begin(b, &l->stream);
     l->buffer = slab_borrow(QUESTION_ROOM);
     l->used = l->asked = 0;
     l->is_connected = error == 0 && !l->stream.tls; /* its first message is written by the loop */

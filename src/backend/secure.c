@@ -183,12 +183,14 @@ bool secure_must_wait(const struct backends *set)
     return set->shaken_at == set->now && set->shaken >= TURN_SHAKES;
 }
 
-void secure_begin(struct backend *b, struct stream *s)
+bool secure_begin(struct backend *b, struct stream *s)
 {
     const struct secure *secure = secure_of(b->set, b->settings.tls);
     const char *name = secure->name[0] ? secure->name : b->host;
     assert(name || !secure->verifies); /* or any certificate would do */
-    stream_begin_client(s, secure->context, name, b->session);
+    struct tls_session *session = b->set->now < b->shuns_sessions_until ? NULL : b->session;
+    stream_begin_client(s, secure->context, name, session);
+    return session;
 }
 
 enum stream_shake secure_step(struct backend *b, struct stream *s)

@@ -57,10 +57,11 @@ static const double FIRST_WORD =
 
 /* --- state ------------------------------------------------------------------------------------- */
 
-/* A request was read in part, or whole ones wait. */
-static bool has_begun(const struct client *c)
+/* A request was read in part, or whole ones wait; or a record of TLS that has one. */
+static __attribute__((noinline)) bool has_begun(const struct client *c)
 {
-    return c->in.kept || c->swallow > 0;
+    return c->in.kept || c->swallow > 0 ||
+           (c->entry >= ENTRY_KNOCKS && stream_held(&c->stream) > 0);
 }
 
 /* It came just before the drain began, or while it does, and has sent nothing yet: its first request is on its way (I15). */

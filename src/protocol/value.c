@@ -19,11 +19,12 @@ static uint64_t next_number(const uint8_t **at, const uint8_t *end)
     return number;
 }
 
-/* Where the line ends: at its CRLF. */
+/* Where the line ends: at its CRLF. The key of a VALUE that was made of a frame may have one, too. */
 static const uint8_t *line_end(const struct response *r)
 {
-    const uint8_t *end = memchr(r->bytes, '\r', r->len);
-    return end ? end : r->bytes + r->len;
+    const uint8_t *from = r->kind == RESPONSE_VALUE ? r->rest : r->bytes;
+    const uint8_t *last = r->bytes + r->len, *end = memchr(from, '\r', (size_t)(last - from));
+    return end ? end : last;
 }
 
 /* t-1: the item never expires. */

@@ -196,10 +196,10 @@ static struct pool *pool_of(const struct script *s, int32_t pool)
 static const char *wrong_password(const struct script *s, const struct backend_settings *b)
 {
     bool is_ascii = credential_is_of(s->host.backends, b->auth, CREDENTIAL_ASCII);
-    return b->protocol == PROTOCOL_BINARY && is_ascii
-               ? "takes no auth of mechanism \"ascii\" with protocol = \"binary\": write mechanism = "
-                 "\"sasl\""
-               : NULL;
+    return b->protocol == PROTOCOL_BINARY && is_ascii ? "takes no auth of mechanism \"ascii\" with "
+                                                        "protocol = \"binary\": write mechanism = "
+                                                        "\"sasl\""
+                                                      : NULL;
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,

@@ -69,12 +69,20 @@ struct secure *client_secure(const struct client *c)
     return c->peer.secure;
 }
 
-void client_sends_cut_record(struct client *c, const void *bytes, size_t n)
+uint8_t client_sends_cut_record(struct client *c, const void *bytes, size_t n)
 {
     struct octets record = {0};
     secure_gives(c->peer.secure, bytes, n, &record);
+    uint8_t last = octets_at(&record)[octets_n(&record) - 1];
     octets_add(&c->peer.out, octets_at(&record), octets_n(&record) - 1);
     octets_release(&record);
+    client_sends(c, "");
+    return last;
+}
+
+void client_ends_record(struct client *c, uint8_t last)
+{
+    octets_add(&c->peer.out, &last, 1);
     client_sends(c, "");
 }
 

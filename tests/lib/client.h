@@ -23,8 +23,9 @@ struct client *client_connects_secure_to(const char *address, const struct secur
 void client_secures(struct client *c, const struct secure_wanted *wanted);
 struct secure *client_secure(const struct client *c);
 
-/* A record with these bytes, but for its last one. */
-void client_sends_cut_record(struct client *c, const void *bytes, size_t n);
+/* A record with these bytes, but for its last one, which it returns; and that one. */
+uint8_t client_sends_cut_record(struct client *c, const void *bytes, size_t n);
+void client_ends_record(struct client *c, uint8_t last);
 
 /* In a record whose last byte is changed on the way. */
 void client_sends_spoilt(struct client *c, const char *text);

@@ -77,7 +77,8 @@ static SSL_CTX *context_of(const struct secure_wanted *wanted)
     bool verifies = wanted->ca || wanted->wants_cert;
     int how = SSL_VERIFY_PEER | (wanted->is_server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     SSL_CTX_set_verify(context, verifies ? how : SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_session_id_context(context, (const unsigned char *)"test", 4);
+    if (!wanted->refuses_resumption)
+        SSL_CTX_set_session_id_context(context, (const unsigned char *)"test", 4);
     if (!wanted->is_server) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, on_session);

@@ -26,6 +26,9 @@ struct secure_wanted {
     const struct secure
         *resume;         /* tries to resume the session of that one, which has ended or not */
     bool has_no_tickets; /* a server gives none */
+    bool
+        refuses_resumption; /* a server that wants_cert gives tickets, and ends handshakes that offer
+                                one, as memcached with ssl_verify_mode and no ssl_session_cache */
     const struct secure
         *like; /* a server: that one's tickets are good, too; it has not been destroyed */
 };

@@ -71,5 +71,6 @@ return function(spec)
     if n == 0 then policy.fail("mg.rate_limit", "wants a rate") end
     local shown = { children[1], options.over }
     local over = options.over and policy.spare("over", options.over, TEXT) or reply.error(TEXT)
-    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, { tick = options.tick, by = options.by }, words, shown)
+    local settings = { tick = options.tick, by = options.by }
+    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, settings, words, shown)
 end

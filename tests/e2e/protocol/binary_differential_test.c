@@ -3,6 +3,8 @@
  *
  * SEED names the first stream, STREAMS how many there are, LONG_SECONDS when to stop. A stream that differs is printed, and made as small
  * as it goes. */
+#include "e2e/protocol/differential.h"
+
 #include "lib/client.h"
 #include "lib/frames.h"
 #include "lib/memcached.h"
@@ -50,29 +52,6 @@ static void play_to(const char *address, const struct octets *bytes, unsigned cu
     }
     client_sees_end(c, answer);
     client_closes(c);
-}
-
-static unsigned long long next_cas(struct client *probe)
-{
-    unsigned long long cas = 0;
-    client_sends(probe, "set probe 0 0 1\r\nx\r\ngets probe\r\n");
-    client_sees(probe, "STORED\r\n");
-    if (sscanf(client_sees_line(probe), "VALUE probe 0 1 %llu", &cas) != 1) stage_fails("no cas");
-    client_sees(probe, "x\r\nEND\r\n");
-    return cas;
-}
-
-static unsigned long long equal_cas(const struct bench *b)
-{
-    unsigned long long direct = next_cas(b->probe_direct), behind = next_cas(b->probe_behind);
-    while (direct < behind) direct = next_cas(b->probe_direct);
-    while (behind < direct) behind = next_cas(b->probe_behind);
-    return direct;
-}
-
-static bool are_equal(const struct octets *a, const struct octets *b)
-{
-    return octets_n(a) == octets_n(b) && memcmp(octets_at(a), octets_at(b), octets_n(a)) == 0;
 }
 
 /* How many digits it begins with, and how many blanks follow them: what pads a number that has become shorter. */
@@ -123,7 +102,8 @@ static bool differs_if_cut(struct bench *b, unsigned seed, unsigned cuts, const 
 {
     size_t n;
     *kept = (struct kept){0};
-    struct frames_wanted wanted = {seed, ++b->plays, equal_cas(b) + 1, b->is_classic};
+    struct frames_wanted wanted = {seed, ++b->plays,
+                                   equal_cas(b->probe_direct, b->probe_behind) + 1, b->is_classic};
     frames_make(&wanted, left_out, &kept->bytes, &n);
     play_to(memcached_address(b->direct), &kept->bytes, cuts, &kept->direct);
     play_to(b->through, &kept->bytes, cuts, &kept->through);

@@ -6,6 +6,8 @@
  * SEED names the first stream, STREAMS how many there are, LONG_SECONDS when to stop. A stream that
  * differs is printed, and made as small as it goes.
  */
+#include "e2e/protocol/differential.h"
+
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
@@ -51,30 +53,6 @@ static void play_to(const char *address, const struct octets *bytes, unsigned cu
     }
     client_sees_end(c, answer);
     client_closes(c);
-}
-
-static unsigned long long next_cas(struct client *probe)
-{
-    unsigned long long cas = 0;
-    client_sends(probe, "set probe 0 0 1\r\nx\r\ngets probe\r\n");
-    client_sees(probe, "STORED\r\n");
-    if (sscanf(client_sees_line(probe), "VALUE probe 0 1 %llu", &cas) != 1) stage_fails("no cas");
-    client_sees(probe, "x\r\nEND\r\n");
-    return cas;
-}
-
-/* After streams that differed, the two servers may have counted differently. */
-static unsigned long long equal_cas(const struct bench *b)
-{
-    unsigned long long direct = next_cas(b->probe_direct), behind = next_cas(b->probe_behind);
-    while (direct < behind) direct = next_cas(b->probe_direct);
-    while (behind < direct) behind = next_cas(b->probe_behind);
-    return direct;
-}
-
-static bool are_equal(const struct octets *a, const struct octets *b)
-{
-    return octets_n(a) == octets_n(b) && memcmp(octets_at(a), octets_at(b), octets_n(a)) == 0;
 }
 
 /* How many blanks stand behind a value of nothing but digits. */
@@ -158,7 +136,7 @@ static void forget(struct octets kept[3])
 static bool differs(struct bench *b, const struct stream *s, struct octets kept[3])
 {
     struct octets bytes = {0}, direct = {0}, through = {0};
-    stream_render(s, ++b->plays, equal_cas(b) + 1, &bytes);
+    stream_render(s, ++b->plays, equal_cas(b->probe_direct, b->probe_behind) + 1, &bytes);
     play_to(memcached_address(b->direct), &bytes, s->cuts, &direct);
     play_to(b->through, &bytes, s->cuts, &through);
     bool is_same = are_same(b, s, &direct, &through);

@@ -14,6 +14,7 @@ enum { WARM = 20, TURNS = 60, A_TURN = 100, MAY_GROW = 16 * 1024 };
 /* As a user would write them; all is well with a and b. */
 static const char *const routes[] = {
     "mg.all_async { a, b }",
+    "mg.allow { ['user:bob'] = b, otherwise = a }",
     "mg.all_fastest { a, b }",
     "mg.all_initial { a, b }",
     "mg.all_majority { a, b }",

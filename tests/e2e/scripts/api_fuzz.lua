@@ -111,8 +111,9 @@ end
 local members = {
     Request = {
         methods = { "has_prefix", "has_suffix", "key_part", "hash", "in_share", "has_flag", "flag", "set_flag",
-            "clear_flag", "has_only_flags", "compares_cas", "asks_cas", "heat" },
-        fields = { "key", "value", "size", "exptime", "flags", "cas", "delta", "command", "client", "listener" },
+            "clear_flag", "has_only_flags", "compares_cas", "asks_cas", "heat", "is_from" },
+        fields = { "key", "value", "size", "exptime", "flags", "cas", "delta", "command", "client", "listener",
+            "identity", "protocol" },
     },
     Response = { methods = { "is_hit", "is_miss", "is_refused", "is_error", "has_flag", "flag" },
         fields = { "kind", "value", "flags", "size", "cas", "number", "ttl", "error" } },

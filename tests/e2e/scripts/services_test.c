@@ -365,11 +365,11 @@ static void a_wrong_option_is_named_with_what_there_is(void **state)
     struct run run =
         moongate_runs("-t", moongate_script_file(MG "mg.options { port = 5 }\n" MISS), NULL);
     assert_int_equal(run.code, 1);
-    assert_non_null(strstr(
-        run.err, "script.lua:2: mg.options: unknown option 'port'; there are: "
-                 "allow_dump, allow_flush, client_buffer, drain_timeout, idle_timeout, "
-                 "input_buffer, max_conns, max_conns_per_address, max_conns_per_identity, "
-                 "max_value, rehearse, script_memory, script_timeout, slow_log, verbose"));
+    assert_non_null(
+        strstr(run.err, "script.lua:2: mg.options: unknown option 'port'; there are: "
+                        "allow_dump, allow_flush, client_buffer, drain_timeout, idle_timeout, "
+                        "input_buffer, max_conns, max_conns_per_address, max_conns_per_identity, "
+                        "max_value, rehearse, script_memory, script_timeout, slow_log, verbose"));
 }
 
 /* --- the log ----------------------------------------------------------------------------------- */

@@ -1,4 +1,6 @@
 /* TLS to servers: whom moongate believes, what it says of those it does not, and when it reads its files again. */
+#include "e2e/servers/secured.h"
+
 #include "lib/backend.h"
 #include "lib/certs.h"
 #include "lib/client.h"
@@ -13,11 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *stat_of(const struct backend *b, const char *name)
-{
-    return textf("%s:%s", backend_address(b), name);
-}
-
 /* The text with something else in place of a word. */
 static const char *with_word(const char *text, const char *word, const char *other)
 {
@@ -25,40 +22,9 @@ static const char *with_word(const char *text, const char *word, const char *oth
     return textf("%.*s%s%s", (int)(at - text), text, other, at + strlen(word));
 }
 
-static struct backend *secure_backend(const struct secure_wanted *wanted)
-{
-    struct backend *b = backend_listens();
-    backend_secures(b, wanted);
-    return b;
-}
-
-static struct backend *usual_backend(void)
-{
-    return secure_backend(&(struct secure_wanted){.cert = over_tls_cert()});
-}
-
-/* A pool over b that believes the tests' CA; more fields of `tls`, with their comma. */
-static const char *script_of(const struct backend *b, const char *more)
-{
-    return script_of_one(backend_address(b),
-                         textf("tls = { %s ca = '%s' }", more, over_tls_ca_file()));
-}
-
-static unsigned port_of(const struct backend *b)
-{
-    return (unsigned)strtoul(strchr(backend_address(b), ':') + 1, NULL, 10);
-}
-
 static const char *script_with_ca(const struct backend *b, const char *ca)
 {
     return script_of_one(backend_address(b), textf("tls = { ca = '%s' }", ca));
-}
-
-/* The same for one that will not be connected: nobody waits for its links, as its address is not in the text. */
-static const char *script_of_bad(const struct backend *b, const char *options)
-{
-    return textf(MG "return mg.pool { { host = '127.0.0.1', port = %u }, %s }\n", port_of(b),
-                 options);
 }
 
 /* --- who is believed --------------------------------------------------------------------------- */
@@ -318,6 +284,42 @@ static void a_session_is_resumed(void **state)
     assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_resumed")), 1);
 }
 
+/* By whatever link it comes. */
+static void misses_somewhere(struct client *c, struct backend *b)
+{
+    client_sends(c, "get k\r\n");
+    (void)backend_turns_to_input(b);
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+}
+
+/* As memcached does that asks for certificates, without ssl_session_cache. */
+static void a_server_that_refuses_sessions_is_asked_without(void **state)
+{
+    const struct cert *own = cert_signed(over_tls_ca(), "proxy-2", NULL);
+    struct secure_wanted wanted = {.cert = over_tls_cert(),
+                                   .wants_cert = true,
+                                   .ca = over_tls_ca(),
+                                   .refuses_resumption = true};
+    struct backend *b = secure_backend(&wanted);
+    const char *both = cert_file("own-2.pem", cert_pem(own), cert_key_pem(own));
+    struct moongate *m = moongate_start(script_of(b, textf("cert = '%s',", both)), NULL);
+    struct client *c = client_connects(m);
+
+    misses_somewhere(c, b);
+    backend_closes(b);
+    backend_sees_links(b, 2); /* one in between was refused */
+    misses_somewhere(c, b);
+    moongate_sees_log(m, "no session is resumed for an hour");
+    backend_closes(b);
+    backend_sees_links(b, 3);
+    misses_somewhere(c, b);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_handshakes")), 3);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_resumed")), 0);
+    assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_failures")), 0);
+}
+
 static void equal_files_keep_connections_over_a_reload_and_others_do_not(void **state)
 {
     struct backend *b = usual_backend();
@@ -373,6 +375,7 @@ int main(void)
         play(a_narrower_table_adds_to_a_wider_one),
         play(the_log_says_why_a_server_is_down),
         play(a_session_is_resumed),
+        play(a_server_that_refuses_sessions_is_asked_without),
         play(equal_files_keep_connections_over_a_reload_and_others_do_not),
         play(a_file_that_is_missing_or_damaged_refuses_the_reload),
     };

@@ -1,4 +1,6 @@
 /* TLS to servers: what passes through it, and what goes wrong on the way. */
+#include "e2e/servers/secured.h"
+
 #include "lib/backend.h"
 #include "lib/certs.h"
 #include "lib/client.h"
@@ -12,42 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *stat_of(const struct backend *b, const char *name)
-{
-    return textf("%s:%s", backend_address(b), name);
-}
-
-static struct backend *secure_backend(const struct secure_wanted *wanted)
-{
-    struct backend *b = backend_listens();
-    backend_secures(b, wanted);
-    return b;
-}
-
-static struct backend *usual_backend(void)
-{
-    return secure_backend(&(struct secure_wanted){.cert = over_tls_cert()});
-}
-
-/* A pool over b that believes the tests' CA; more fields of `tls`, with their comma. */
-static const char *script_of(const struct backend *b, const char *more)
-{
-    return script_of_one(backend_address(b),
-                         textf("tls = { %s ca = '%s' }", more, over_tls_ca_file()));
-}
-
-static unsigned port_of(const struct backend *b)
-{
-    return (unsigned)strtoul(strchr(backend_address(b), ':') + 1, NULL, 10);
-}
-
-/* The same for one that will not be connected: nobody waits for its links, as its address is not in the text. */
-static const char *script_of_bad(const struct backend *b, const char *options)
-{
-    return textf(MG "return mg.pool { { host = '127.0.0.1', port = %u }, %s }\n", port_of(b),
-                 options);
-}
 
 /* --- what goes wrong on the way ---------------------------------------------------------------- */
 

@@ -178,6 +178,23 @@ static void a_drain_answers_and_tells_the_end(void **state)
     moongate_exits(m, 0);
 }
 
+/* As one that is cut in its text: what has come of it in part is waited for. */
+static void a_drain_waits_for_the_rest_of_a_record(void **state)
+{
+    static const char SET[] = "set k 0 0 1\r\nv\r\n";
+    struct moongate *m = start_over(memcached_start(NULL));
+    struct client *busy = client_connects_secure(m, ANY), *idle = client_connects_secure(m, ANY);
+    client_asks(idle, "verbosity 1\r\n", "OK\r\n");
+    client_asks(busy, "verbosity 1\r\n", "OK\r\n");
+    uint8_t last = client_sends_cut_record(busy, SET, sizeof SET - 1);
+    moongate_signal(m, SIGTERM);
+    client_sees_told_end(idle);
+    client_ends_record(busy, last);
+    client_sees(busy, "STORED\r\n");
+    client_sees_told_end(busy);
+    moongate_exits(m, 0);
+}
+
 /* Its keys are in the worker that goes, so it cannot move: it is told, and its next connection is served. */
 static void a_replaced_worker_tells_the_end_and_plain_clients_stay(void **state)
 {
@@ -330,6 +347,7 @@ int main(void)
         play(a_client_that_quits_is_told_the_end),
         play(a_client_that_sends_no_more_gets_its_answers_and_the_end),
         play(a_drain_answers_and_tells_the_end),
+        play(a_drain_waits_for_the_rest_of_a_record),
         play(a_replaced_worker_tells_the_end_and_plain_clients_stay),
         play(a_client_that_has_not_begun_moves_with_its_worker),
         play(a_plain_client_of_a_tls_listener_is_named),

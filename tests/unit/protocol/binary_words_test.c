@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "protocol/binary_words.h"
+#include "protocol/value.h"
 #include "unit/protocol/guard.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -314,10 +315,37 @@ static void a_frame_about_another_key_is_refused(void **state)
     assert_true(text.key_len == 1 && *text.key == 'k' && *text.rest == ' ');
 }
 
+/* Frames take any key: what looks like a line's end in it is none. */
+static void the_value_is_found_behind_any_key(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"k", "a\r\nb", "\r", "x\r\n0 9\r\n", "a b 7 9"};
+    uint8_t bytes[256], to[512], again[512];
+    struct binary_response f;
+    struct response text;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        size_t key_len = strlen(keys[i]);
+        size_t len = make(bytes, 0, "\0\0\0\5", 4, keys[i], "abc", 3);
+        assert_int_equal(binary_read(bytes, len, 99, &f), RESPONSE_DONE);
+        assert_true(
+            binary_text(COMMAND_GETS, (const uint8_t *)keys[i], key_len, &f, true, to, &text));
+        struct response_value v = response_read(&text);
+        assert_true(v.flags == 5 && v.cas == f.cas && v.len == 3);
+        assert_memory_equal(v.at, "abc", 3);
+        assert_true(response_has_cas(&text));
+        v.at = (const uint8_t *)"defgh";
+        v.len = 5;
+        len = response_rewrite(&text, &v, again);
+        assert_true(len > 7 + key_len + 7 && memcmp(again + 6, keys[i], key_len) == 0);
+        assert_memory_equal(again + len - 7, "defgh\r\n", 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_becomes_one_frame),
+        cmocka_unit_test(the_value_is_found_behind_any_key),
         cmocka_unit_test(what_a_frame_cannot_say_is_not_said),
         cmocka_unit_test(a_frame_is_read_however_it_is_cut),
         cmocka_unit_test(what_is_no_frame_is_invalid),
