@@ -41,6 +41,8 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         warn(c, name, name_len);
         return false;
     }
+    /* What it has asked for before, as another user, is routed as that one's. */
+    if (c->entry == ENTRY_IN && c->turn->used > 0) turn_route(c->turn);
     char identity[IDENTITY_MAX];
     snprintf(identity, sizeof identity, IDENTITY_USER "%.*s", (int)name_len, (const char *)name);
     if (!client_identify(c, identity)) {

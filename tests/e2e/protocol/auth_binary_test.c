@@ -98,6 +98,34 @@ static void where_no_users_are_asked_for_sasl_is_unknown_or_may_be_used(void **s
     client_sees_closed(c);
 }
 
+/* All come at once: a request that is not routed yet when its client becomes another user is still that of the first one. */
+static void what_was_asked_for_as_one_user_is_not_that_of_the_next(void **state)
+{
+    static const char script[] =
+        "return function(req) return mg.reply.value(req.identity or 'nobody') end\n";
+    struct moongate *m =
+        moongate_start(textf("local mg = require 'moongate'\n%s", script), "--auth-file",
+                       moongate_script_file("app:secret\nbob:pass word\n"), NULL);
+    struct frame app = plain("", "app", "secret"), bob = plain("", "bob", "pass word");
+    struct frame get = frame_of(0x00, "k");
+    struct octets all = {0};
+    struct client *c = client_connects(m);
+    frame_add(&app, &all);
+    frame_add(&get, &all);
+    frame_add(&bob, &all);
+    frame_add(&get, &all);
+    client_sends_bytes(c, octets_at(&all), octets_n(&all));
+    octets_release(&all);
+    const char *const users[] = {"user:app", "user:bob"};
+    for (int i = 0; i < 2; i++) {
+        client_sees_frame(
+            c, (struct frame){.opcode = AUTH, .opaque = app.opaque, .value = "Authenticated"});
+        client_sees_frame(
+            c, (struct frame){
+                   .opaque = get.opaque, .extras = "\0\0\0", .extras_n = 4, .value = users[i]});
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +133,7 @@ int main(void)
         play(a_wrong_try_may_be_followed_by_a_right_one),
         play(nothing_else_is_answered_before_but_the_version),
         play(where_no_users_are_asked_for_sasl_is_unknown_or_may_be_used),
+        play(what_was_asked_for_as_one_user_is_not_that_of_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
