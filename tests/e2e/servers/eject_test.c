@@ -97,6 +97,13 @@ static const char *answer(struct client *c, const char *request)
     }
 }
 
+/* Or the end of a dead server's connection has come to nutcracker after the request: the kernel may take its time on a busy machine. */
+static bool is_alike(const char *theirs, const char *ours)
+{
+    return strcmp(theirs, ours) == 0 || (strcmp(theirs, "SERVER_ERROR unknown|") == 0 &&
+                                         strcmp(ours, "SERVER_ERROR Connection refused|") == 0);
+}
+
 /* To a get of several keys of which one fails, nutcracker says the error, or nothing at all, and closes the client's connection. Moongate says
  * the error. */
 static void they_fail_all_of(struct pair *p, const char *request, const char *ours)
@@ -106,7 +113,9 @@ static void they_fail_all_of(struct pair *p, const char *request, const char *ou
     client_sees_end(p->theirs, &all);
     octets_add(&all, "", 1);
     const char *said = octets_at(&all);
-    if (said[0]) assert_string_equal(textf("%.*s|", (int)strcspn(said, "\r"), said), ours);
+    const char *line = textf("%.*s|", (int)strcspn(said, "\r"), said);
+    if (said[0] && !is_alike(line, ours))
+        stage_fails("to %s nutcracker answers %s, moongate %s", request, line, ours);
     octets_release(&all);
     client_closes(p->theirs);
     p->theirs = client_connects_to(nutcracker_address(p->nutcracker, 0));
@@ -123,7 +132,7 @@ static bool both_answer(struct pair *p, const char *request)
         return false;
     }
     const char *theirs = answer(p->theirs, request);
-    if (strcmp(theirs, ours) != 0)
+    if (!is_alike(theirs, ours))
         stage_fails("to %s nutcracker answers %s, moongate %s", request, theirs, ours);
     return !fails;
 }
