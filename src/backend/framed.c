@@ -139,6 +139,14 @@ static void tell(struct intake *in, const struct binary_response *f, struct resp
     if (other) blob_give(other);
 }
 
+/* I3: a name or a value with control bytes would be more than one line. */
+static bool is_one_line(const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (at[i] < ' ' || at[i] == 0x7f) return false;
+    return true;
+}
+
 /* The frames of an answer to stats are alike, but the last one, which has no key. */
 static enum taken take_stat(struct intake *in, const struct binary_response *f,
                             const struct response *r)
@@ -161,6 +169,8 @@ static enum taken take_stat(struct intake *in, const struct binary_response *f,
         translate_tell(in, &news, &text, r);
         return TAKEN_OK;
     }
+    if (!is_one_line(f->key, f->key_len) || !is_one_line(f->value, f->value_len))
+        return taking_wrong(in, "desync: a frame that does not fit the request");
     size_t room = sizeof "STAT  \r\n" + f->key_len + f->value_len;
     char *line = (char *)arena_alloc(in->c->backend->set->arena, room);
     text.bytes = (const uint8_t *)line;

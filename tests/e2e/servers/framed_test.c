@@ -12,7 +12,15 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-enum { GETK = 0x0c, SET = 0x01, DELETE = 0x04, VERSION = 0x0b, SASL = 0x21, HEAD = 24 };
+enum {
+    GETK = 0x0c,
+    SET = 0x01,
+    DELETE = 0x04,
+    VERSION = 0x0b,
+    STAT = 0x10,
+    SASL = 0x21,
+    HEAD = 24
+};
 
 /* A frame's bytes, in stage memory. */
 struct frame {
@@ -238,6 +246,25 @@ static void a_frame_that_does_not_fit_closes(void **state)
     }
 }
 
+static void a_statistic_of_more_than_one_line_closes(void **state)
+{
+    static const struct parts wrong[] = {
+        {.opcode = STAT, .key = "items:1:number", .value = "1\r\nSTAT made:up 2"},
+        {.opcode = STAT, .key = "items:1:number 1\r\nSTAT made:up", .value = "2"}};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct backend *b = silent();
+        struct client *c = before(b, "probe_min = 60, probe_max = 60");
+        is_ready(b);
+        client_sends(c, "stats items\r\n");
+        sees(b, &(struct parts){.opcode = STAT, .key = "items"});
+        answers(b, &wrong[i]);
+        backend_sees_closed(b);
+        for (const char *line = ""; strcmp(line, "END") != 0; line = client_sees_line(c))
+            assert_null(strstr(line, "made:up"));
+        stage_clears();
+    }
+}
+
 static void lengths_that_cannot_be_close(void **state)
 {
     static const struct {
@@ -336,6 +363,7 @@ int main(void)
         play(user_and_password_come_first),
         play(what_proves_no_server_takes_it_down),
         play(a_frame_that_does_not_fit_closes),
+        play(a_statistic_of_more_than_one_line_closes),
         play(lengths_that_cannot_be_close),
         play(a_frame_that_nobody_asked_for_closes),
         play(frames_may_be_cut_anywhere),

@@ -18,6 +18,10 @@
     "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"                                                         \
     "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"                                                         \
     "\x12\x34\x2b\xcb"
+#define MAPPED                                                                                     \
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\x01\x02\x03\x04"                                                 \
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x01"                                                     \
+    "\x12\x34\x2b\xcb"
 #define ZEROS_54                                                                                   \
     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
     "\0\0\0\0\0\0\0\0"
@@ -46,6 +50,7 @@ static const struct {
     {IN("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
      "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", false},
+    {IN("PROXY TCP6 ::ffff:1.2.3.4 ::ffff:10.0.0.1 4660 11211\r\n"), "1.2.3.4:4660", false},
     {IN("PROXY UNKNOWN\r\n"), NULL, false},
     {IN("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
@@ -54,6 +59,7 @@ static const struct {
     {IN(SIGN "\x21\x11\0\x0c" V4), "1.2.3.4:4660", false},
     {IN(SIGN "\x21\x11\0\x0f" V4 "\x04\0\0"), "1.2.3.4:4660", false}, /* a TLV */
     {IN(SIGN "\x21\x21\0\x24" V6), "[fd00::1]:4660", false},
+    {IN(SIGN "\x21\x21\0\x24" MAPPED), "1.2.3.4:4660", false},
     {IN(SIGN "\x21\x21\0\x28" V6 "tlvs"), "[fd00::1]:4660", false},
     {IN(SIGN "\x21\x31\0\xd8" PATHS), NULL, false},
     {IN(SIGN "\x21\x00\0\0"), NULL, false},
