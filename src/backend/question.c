@@ -12,6 +12,7 @@
 #include "backend/secure.h"
 #include "base/slab.h"
 #include "net/socket.h"
+#include "protocol/binary.h"
 #include "protocol/response.h"
 
 /* Why not one of the server's other connections: what is asked behind a dump waits for its end, and a dump may take minutes. Nor
@@ -227,12 +228,15 @@ static int dial(struct question *l, struct backend *b)
     return error;
 }
 
+/* A question is text. A memcached that speaks the binary protocol alone waits for the head of a frame, and closes once it has one that is
+ * none: so the question is as long as a head. */
 static void put_question(struct question *l, const struct backend *b, const char *question)
 {
     size_t at = 0;
     l->logs_in = credential_is_ascii(b);
     if (l->logs_in) at = credential_write_ascii(b, l->question);
-    at += (size_t)snprintf(l->question + at, sizeof l->question - at, "%s\r\n", question);
+    at += (size_t)snprintf(l->question + at, sizeof l->question - at, "%-*s\r\n",
+                           b->is_framed ? BINARY_HEAD - 2 : 0, question);
     l->question_len = at;
     assert(at < QUESTION_MAX);
 }

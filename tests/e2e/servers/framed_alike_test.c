@@ -171,6 +171,15 @@ static void long_values_come_and_go(void **state)
     assert_int_equal(stat_number(c, "servers", textf("%s:closes", address)), 0);
 }
 
+static void a_server_without_text_has_no_dumps_and_says_so_at_once(void **state)
+{
+    const char *address = memcached_address(memcached_start("-B", "binary", NULL));
+    struct client *c =
+        client_connects(moongate_start(script_of_one(address, "protocol = 'binary'"), NULL));
+    client_asks(c, "stats cachedump 1 0\r\n", textf("ERROR %s closed by the server\r\n", address));
+    client_asks(c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+}
+
 static void commands_for_all_servers_work(void **state)
 {
     struct memcached *s = memcached_start("-B", "auto", NULL);
@@ -252,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(a_server_asked_in_frames_answers_alike),
         play(long_values_come_and_go),
+        play(a_server_without_text_has_no_dumps_and_says_so_at_once),
         play(commands_for_all_servers_work),
         play(a_server_with_sasl_serves),
     };
