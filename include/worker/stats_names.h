@@ -33,12 +33,15 @@
     X(touch_misses)                                                                                \
     X(auth_cmds)                                                                                   \
     X(auth_errors)                                                                                 \
-    X(idle_kicks)                                                                                  \
     X(bytes_read)                                                                                  \
-    X(bytes_written)                                                                               \
+    X(bytes_written)
+
+/* Those that are shown, as by memcached, only where clients speak TLS; and where --idle-timeout is given. */
+#define STATS_CELLS_OF_TLS(X)                                                                      \
     X(ssl_handshake_errors)                                                                        \
     X(ssl_proto_errors)                                                                            \
     X(ssl_new_sessions)
+#define STATS_CELLS_OF_IDLE(X) X(idle_kicks)
 
 /* Two totals_skip_fn. True: of `stats`, moongate shows its own; of `stats settings`, that too, or the name says nothing of the tier. */
 bool stats_own_statistic(const char *name, size_t len);

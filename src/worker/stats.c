@@ -70,6 +70,12 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_line_number(out, "max_connections", s->options->max_conns);
 #define X(name) stat_line_number(out, #name, sum.name);
     STATS_CELLS(X)
+    if (s->clients->limits.idle_timeout > 0) {
+        STATS_CELLS_OF_IDLE(X)
+    }
+    if (sum.tls_loaded) {
+        STATS_CELLS_OF_TLS(X)
+    }
 #undef X
     stat_line_number(out, "threads", s->board->workers);
     stat_line_number(out, "accepting_conns", accepting(s, &sum));

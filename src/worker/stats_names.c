@@ -17,7 +17,7 @@ bool stats_own_statistic(const char *name, size_t len)
 {
     static const char *const own[] = {
 #define X(cell) #cell,
-        STATS_CELLS(X)
+        STATS_CELLS(X) STATS_CELLS_OF_TLS(X) STATS_CELLS_OF_IDLE(X)
 #undef X
             "pid",
         "uptime",
