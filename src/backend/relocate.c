@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "backend/apart.h"
+#include "backend/credential.h"
 #include "backend/events.h"
 #include "backend/locate.h"
 #include "backend/retry.h"
+#include "backend/secure.h"
 #include "discovery/resolver.h"
 
 /* A server that moves must not lose requests: those in flight at the old address end there, and new ones go to the new address.
@@ -33,6 +35,11 @@ static void part_with(struct backend *b, uint32_t at)
     leaver->counts = 0;
     leaver->leaves = true;
     leaver->watch = NULL;
+    leaver->session = NULL;
+    leaver->host = b->host ? strdup(b->host) : NULL;
+    if (b->host && !leaver->host) abort();
+    secure_take(b->set, b->settings.tls);
+    credential_take(b->set, b->settings.auth);
     leaver->addrs = NULL;
     backend_set_addrs(leaver, &old->peer, 1);
     leaver->settings.connections = 1;

@@ -137,6 +137,7 @@ static void release(struct secure *s)
 
 void secure_give(struct backends *set, uint32_t number)
 {
+    assert(!number || secure_of(set, number)->references > 0);
     if (number && --secure_of(set, number)->references == 0) release(&set->secures[number - 1]);
 }
 
