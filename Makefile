@@ -195,7 +195,7 @@ test-operate: $B/moongate ## the tools of operators: promtool, a browser, tmux, 
 
 test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
 	@+$(BUILD_TESTS)
-	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test
+	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test $B/asan/tests/e2e/servers/names_test
 	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
 
 soak: $B/.packages-test $B/moongate $(SOAKBIN) ## random faults of all kinds for ten minutes; SOAK=60: for so many seconds; SEED: the same again
