@@ -228,8 +228,8 @@ static int dial(struct question *l, struct backend *b)
     return error;
 }
 
-/* A question is text. A memcached that speaks the binary protocol alone waits for the head of a frame, and closes once it has one that is
- * none: so the question is as long as a head. */
+/* A question is text. A memcached that speaks the binary protocol alone waits for the bytes of a frame's head, and closes if they are
+ * something else: so the question has as many. */
 static void put_question(struct question *l, const struct backend *b, const char *question)
 {
     size_t at = 0;
