@@ -117,9 +117,10 @@ static void each_statistic_has_its_row(void **state)
 {
     const char *path = desk_path("a.sock");
     const struct cert *own = cert_ca("own"); /* one row is there with a certificate alone */
-    struct moongate *m = moongate_start(
-        script, "--discover-wait", "0", "--admin", textf("unix:%s", path), "--tls-cert",
-        cert_file("own.pem", cert_pem(own), cert_key_pem(own)), "-b", "notls:127.0.0.1", NULL);
+    struct moongate *m =
+        moongate_start(script, "--discover-wait", "0", "--admin", textf("unix:%s", path),
+                       "--tls-cert", cert_file("own.pem", cert_pem(own), cert_key_pem(own)), "-b",
+                       "notls:127.0.0.1", "--idle-timeout", "3600", NULL);
     struct client *c = client_connects(m);
     desk_gets(desk_opens(path), "drain 127.0.0.1:1", "END\n");
     stat_becomes(c, "servers", "127.0.0.1:2:down", "1"); /* one of these two is left out */
