@@ -318,6 +318,7 @@ static void a_server_that_refuses_sessions_is_asked_without(void **state)
     assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_handshakes")), 3);
     assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_resumed")), 0);
     assert_int_equal(stat_number(c, "servers", stat_of(b, "tls_failures")), 0);
+    assert_int_equal(backend_links(b), 4); /* one of them refused */
 }
 
 static void equal_files_keep_connections_over_a_reload_and_others_do_not(void **state)
