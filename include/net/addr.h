@@ -77,6 +77,9 @@ const char *addr_print(const struct addr *addr, char *text);
 /* Sets the port of an IPv4 or IPv6 address. */
 void addr_set_port(struct addr *addr, uint16_t port);
 
+/* Makes an IPv4 address that comes as IPv6 (::ffff:10.0.0.1) the IPv4 address, with its port. False, and nothing is changed: it is none. */
+bool addr_unmap(struct addr *addr);
+
 bool addr_is_unix(const struct addr *addr);
 
 #endif

@@ -214,6 +214,18 @@ void addr_set_port(struct addr *addr, uint16_t port)
     if (addr->sa.any.sa_family == AF_INET6) addr->sa.v6.sin6_port = htons(port);
 }
 
+bool addr_unmap(struct addr *addr)
+{
+    const struct sockaddr_in6 *v6 = &addr->sa.v6;
+    struct addr v4 = {.len = sizeof v4.sa.v4};
+    if (addr->sa.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) return false;
+    v4.sa.v4.sin_family = AF_INET;
+    v4.sa.v4.sin_port = v6->sin6_port;
+    memcpy(&v4.sa.v4.sin_addr, v6->sin6_addr.s6_addr + 12, 4);
+    *addr = v4;
+    return true;
+}
+
 static void addr_set_found(struct addr *addr, const struct addrinfo *found, uint16_t port)
 {
     assert(found->ai_addrlen <= sizeof addr->sa);

@@ -51,13 +51,9 @@ static bool has_more(const struct addr *addr, unsigned bits)
 /* ::ffff:10.0.0.0/104 is 10.0.0.0/8. Fewer than 96 bits: a network of IPv6, to which no IPv4 belongs. */
 static const char *take_mapped(struct network *to)
 {
-    struct addr v4 = {.len = sizeof v4.sa.v4};
-    if (to->addr.sa.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&to->addr.sa.v6.sin6_addr))
-        return NULL;
+    if (!addr_unmap(&to->addr)) return NULL;
     if (to->bits < 96) return "IPv4 in IPv6 takes 96 bits at least";
-    v4.sa.v4.sin_family = AF_INET;
-    memcpy(&v4.sa.v4.sin_addr, to->addr.sa.v6.sin6_addr.s6_addr + 12, 4);
-    *to = (struct network){v4, to->bits - 96};
+    to->bits -= 96;
     return NULL;
 }
 

@@ -148,18 +148,6 @@ static struct proxy_header parse_binary(const uint8_t *bytes, size_t n)
 
 /* --- both -------------------------------------------------------------------------------------- */
 
-/* Balancers that listen at IPv6 tell IPv4 clients as ::ffff:10.0.0.1: here as elsewhere that is the IPv4 address. */
-static void unmap(struct addr *a)
-{
-    struct addr v4 = {.len = sizeof v4.sa.v4};
-    if (a->len == 0 || a->sa.any.sa_family != AF_INET6) return;
-    if (!IN6_IS_ADDR_V4MAPPED(&a->sa.v6.sin6_addr)) return;
-    v4.sa.v4.sin_family = AF_INET;
-    v4.sa.v4.sin_port = a->sa.v6.sin6_port;
-    memcpy(&v4.sa.v4.sin_addr, a->sa.v6.sin6_addr.s6_addr + 12, 4);
-    *a = v4;
-}
-
 static struct proxy_header parse(const uint8_t *bytes, size_t n)
 {
     static const char word[] = "PROXY ";
@@ -171,9 +159,10 @@ static struct proxy_header parse(const uint8_t *bytes, size_t n)
     return bad("there is none");
 }
 
+/* Balancers that listen at IPv6 tell IPv4 clients as ::ffff:10.0.0.1. */
 struct proxy_header proxy_parse(const uint8_t *bytes, size_t n)
 {
     struct proxy_header h = parse(bytes, n);
-    unmap(&h.from);
+    if (h.from.len > 0) (void)addr_unmap(&h.from);
     return h;
 }

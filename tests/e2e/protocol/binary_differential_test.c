@@ -147,12 +147,6 @@ static void report(struct bench *b, unsigned seed, struct kept *kept)
     frames_print(&kept->through, "moongate");
 }
 
-static unsigned number_from(const char *name, unsigned otherwise)
-{
-    const char *text = getenv(name);
-    return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 /* Without memcached's background threads, see differential_test.c. */
 static const char QUIET[] = "no_lru_maintainer,no_lru_crawler,slab_automove=0,hashpower=20";
 

@@ -9,7 +9,15 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Of the environment. */
+static inline unsigned number_from(const char *name, unsigned otherwise)
+{
+    const char *text = getenv(name);
+    return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
 
 static inline unsigned long long next_cas(struct client *probe)
 {

@@ -205,12 +205,6 @@ static void report(struct bench *b, struct stream *s, unsigned seed, struct octe
     forget(small);
 }
 
-static unsigned number_from(const char *name, unsigned otherwise)
-{
-    const char *text = getenv(name);
-    return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 /* Without memcached's background threads: one that holds an item just now makes `decr` answer with
  * another length. */
 static const char QUIET[] = "no_lru_maintainer,no_lru_crawler,slab_automove=0,hashpower=20";
