@@ -25,7 +25,7 @@ struct dump_key {
     int64_t exptime;
 };
 
-/* Gets one key, valid until it returns. It may pause the dump or close it. */
+/* Gets one key, valid until it returns. It may close the dump. It must not take long, see move/keyfile.h. */
 typedef void dump_key_fn(void *owner, const struct dump_key *key);
 
 /* `about` has been filled: keys come next. */
@@ -48,7 +48,6 @@ struct dump {
     uint32_t server;
     enum dump_step step;
     uint32_t words; /* which question is asked, see dump.c */
-    bool is_paused; /* as the owner wants it */
     bool
         is_ordered; /* by the hash table: the next dump has the same order while the table is the same */
     double busy_since; /* as tier_now; 0: it is not busy */
@@ -57,7 +56,6 @@ struct dump {
 
 /* Begins. The end comes later, never from in here. */
 void dump_begin(struct dump *d, struct tier *t, uint32_t server);
-void dump_pause(struct dump *d, bool pause);
 void dump_close(struct dump *d);
 
 /* Reads a line that names a key (dump_line_of). False: it is no key that could be asked for. */

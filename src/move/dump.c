@@ -7,6 +7,9 @@
  *   metadump hash   1.6.9. Says when keys expire. Keys are encoded as in URLs
  *   metadump all    1.4.31. By the lists of LRU: a key that is used meanwhile may be listed twice, or be missed
  *
+ * memcached 1.6.9 and 1.6.18, asked for `hash`, hold a lock of a part of their keys while a dump's reader keeps them waiting; clients wait
+ * for it, too. So no dump is ever paused: what is to be done with its keys slowly goes through a keyfile.
+ *
  * Before it counts as whole, the answer must have ended with its own last line: a connection that ends before it is a failure.
  */
 #include "move/dump.h"
@@ -164,7 +167,12 @@ static void be_busy(struct dump *d)
 static void be_refused(struct dump *d, const uint8_t *line, size_t len)
 {
     static const char NOT_ALLOWED[] = "not allowed";
+    static const char LOCKED[] = "locked try again"; /* its hash table grows */
     char text[128];
+    if (memmem(line, len, LOCKED, sizeof LOCKED - 1)) {
+        be_busy(d);
+        return;
+    }
     if (memmem(line, len, NOT_ALLOWED, sizeof NOT_ALLOWED - 1)) {
         end(d, "does not allow dumps of its keys: start it without -X", true);
         return;
@@ -254,7 +262,6 @@ static void ask(struct dump *d)
         return;
     }
     d->is_ordered = WORDS[d->words].is_ordered;
-    if (d->step == DUMP_KEYS) question_pause(&d->lines, d->is_paused);
 }
 
 void dump_begin(struct dump *d, struct tier *t, uint32_t server)
@@ -264,7 +271,6 @@ void dump_begin(struct dump *d, struct tier *t, uint32_t server)
     d->server = server;
     d->step = DUMP_STATS;
     d->words = 0;
-    d->is_paused = false;
     d->busy_since = 0;
     d->about = (struct dump_about){.items = 0};
     d->lines.take = take_line;
@@ -273,10 +279,4 @@ void dump_begin(struct dump *d, struct tier *t, uint32_t server)
     ev_timer_init(&d->timer, on_timer, 0, 0);
     d->timer.data = d;
     ev_timer_start(t->loop, &d->timer);
-}
-
-void dump_pause(struct dump *d, bool pause)
-{
-    d->is_paused = pause;
-    if (d->step == DUMP_KEYS) question_pause(&d->lines, pause);
 }
