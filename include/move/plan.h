@@ -33,6 +33,8 @@ enum { PLAN_PLACES = 32 };
 
 struct plan {
     enum plan_fate fate;
+    struct tier_key
+        client; /* of MOVES and STAYS: as clients call it; the last one, if they call it by several */
     struct plan_to to[PLAN_PLACES]; /* of MOVES: all but the place where it is */
     uint32_t n;
 };
@@ -47,6 +49,8 @@ enum { PLAN_PREFIXES = 16 };
 
 struct planner {
     struct tier *tier;
+    enum tier_side
+        from; /* whose servers have the keys: TIER_OLD, unless the owner sets the other one after planner_init */
     const char *prefix; /* clients' keys that count begin so; NULL: all do */
     struct plan_prefix learned[PLAN_PREFIXES];
     uint32_t learned_n;

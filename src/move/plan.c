@@ -38,6 +38,11 @@ void planner_release(struct planner *p)
     p->spots = NULL;
 }
 
+static enum tier_side other_side(const struct planner *p)
+{
+    return p->from == TIER_OLD ? TIER_NEW : TIER_OLD;
+}
+
 /* --- the client's key --------------------------------------------------------------------------- */
 
 static bool has_prefix(const struct tier_key *key, const void *prefix, size_t len)
@@ -94,7 +99,7 @@ static bool is_found(struct planner *p, uint32_t server, const struct tier_key *
                      const struct tier_key *client, struct plan *to)
 {
     struct tier_spots *spots = &p->spots[OLD_GET];
-    tier_spots(p->tier, TIER_OLD, false, client, spots);
+    tier_spots(p->tier, p->from, false, client, spots);
     if (spots->has_failed) to->fate = PLAN_FAILED;
     for (uint32_t i = 0; i < spots->n; i++) {
         const struct tier_spot *spot = &spots->at[i];
@@ -136,8 +141,8 @@ static void add_places(struct planner *p, const struct tier_key *client, struct 
 {
     struct tier_spots *get = &p->spots[NEW_GET], *set = &p->spots[NEW_SET];
     bool is_kept = false, is_drawn = false;
-    tier_spots(p->tier, TIER_NEW, false, client, get);
-    tier_spots(p->tier, TIER_NEW, true, client, set);
+    tier_spots(p->tier, other_side(p), false, client, get);
+    tier_spots(p->tier, other_side(p), true, client, set);
     if (get->has_failed || set->has_failed) to->fate = PLAN_FAILED;
     for (uint32_t i = 0; i < set->n; i++) {
         const struct tier_spot *read = find_spot(get, &set->at[i]);
@@ -183,6 +188,7 @@ static bool try_client(struct planner *p, struct search *s, const struct tier_ke
     s->is_found = true;
     if (p->prefix && !has_prefix(client, p->prefix, strlen(p->prefix))) return true;
     s->is_wanted = true;
+    s->to->client = *client;
     add_places(p, client, s->to);
     return true;
 }
@@ -213,7 +219,7 @@ static void guess(struct planner *p, struct search *s)
 static bool is_copy(struct planner *p, const struct search *s)
 {
     struct tier_spots *get = &p->spots[NEW_GET];
-    tier_spots(p->tier, TIER_NEW, false, s->key, get);
+    tier_spots(p->tier, other_side(p), false, s->key, get);
     for (uint32_t i = 0; i < get->n; i++) {
         const struct tier_spot *spot = &get->at[i];
         bool is_there = spot->server == s->server && tier_key_is(&spot->key, s->key);
