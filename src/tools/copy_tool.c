@@ -15,6 +15,7 @@
 #include "move/copy.h"
 #include "placement/hash.h"
 #include "tools/tool.h"
+#include "tools/verify_print.h"
 #include "worker/option_table.h"
 
 /* field, type, letter, name, argument, default, meaning */
@@ -33,6 +34,12 @@
     X(repeat, FLAG, 0, "repeat", NULL, "",                                                         \
       "copy again what has come meanwhile, until a pass finds nothing new")                        \
     X(passes, COUNT, 0, "passes", "NUMBER", "10", "with --repeat: so many passes at most")         \
+    X(verify, FLAG, 0, "verify", NULL, "",                                                         \
+      "then compare: what differs in the new place is overwritten, what the old one lost is "      \
+      "removed")                                                                                   \
+    X(verify_only, FLAG, 0, "verify-only", NULL, "", "compare, and copy nothing before")           \
+    X(settle, SECONDS, 0, "settle", "SECONDS", "2",                                                \
+      "with --verify: a difference counts if it stays so long (0..3600)")                          \
     X(dry_run, FLAG, 0, "dry-run", NULL, "", "only count what would be copied")                    \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object")                            \
     TIER_OPTIONS(X)                                                                                \
@@ -43,8 +50,8 @@ struct copy_options {
     const char *prefix, *rate, *state;
     uint64_t bandwidth; /* 0: not given */
     uint32_t load, passes;
-    double patience;
-    bool repeat, dry_run, json, help;
+    double patience, settle;
+    bool repeat, verify, verify_only, dry_run, json, help;
     struct tier_how how;
     FOREIGN_FIELDS;
     const char **scripts; /* they point into argv, the list is from malloc */
@@ -62,6 +69,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct copy_options, load), 0, 1000, "0..1000"},
     {offsetof(struct copy_options, patience), 0, 86400, "0..86400"},
     {offsetof(struct copy_options, passes), 1, 1000, "1..1000"},
+    {offsetof(struct copy_options, settle), 0, 3600, "0..3600"},
     FOREIGN_RANGES(struct copy_options),
 };
 
@@ -156,24 +164,53 @@ static const char *end_name(enum copy_end end)
     return names[end];
 }
 
-static void print_json(const struct copy_counts *n, enum copy_end end)
+static void put_copy(struct json *j, const struct copy_counts *n, enum copy_end end)
+{
+    json_text(j, "end", end_name(end));
+    json_number(j, "listed", n->listed);
+    json_number(j, "moves", n->moves);
+    json_number(j, "copied", n->copied);
+    json_number(j, "bytes", n->bytes);
+    json_object(j, "skipped");
+    for (int i = 0; i < COPY_SKIPS_COUNT; i++) json_number(j, skips[i].word, n->skipped[i]);
+    json_object_end(j);
+    json_number(j, "lost", n->lost);
+    json_number(j, "unread_servers", n->unread);
+    json_number(j, "drawn", n->drawn);
+    json_number(j, "passes", n->passes);
+    json_fraction(j, "seconds", n->seconds);
+}
+
+/* What was done: a copy, a verification, or both. */
+struct done {
+    bool has_copied, has_verified;
+    enum copy_end copy_end;
+    enum verify_end verify_end;
+    struct copy_counts copied;
+    struct verify_counts verified;
+};
+
+static void print_json(const struct done *d)
 {
     struct json j;
     json_begin(&j, stdout);
-    json_text(&j, "end", end_name(end));
-    json_number(&j, "listed", n->listed);
-    json_number(&j, "moves", n->moves);
-    json_number(&j, "copied", n->copied);
-    json_number(&j, "bytes", n->bytes);
-    json_object(&j, "skipped");
-    for (int i = 0; i < COPY_SKIPS_COUNT; i++) json_number(&j, skips[i].word, n->skipped[i]);
-    json_object_end(&j);
-    json_number(&j, "lost", n->lost);
-    json_number(&j, "unread_servers", n->unread);
-    json_number(&j, "drawn", n->drawn);
-    json_number(&j, "passes", n->passes);
-    json_fraction(&j, "seconds", n->seconds);
+    if (d->has_copied) put_copy(&j, &d->copied, d->copy_end);
+    if (d->has_verified) {
+        json_object(&j, "verify");
+        verify_put_json(&j, &d->verified, d->verify_end);
+        json_object_end(&j);
+    }
     json_end(&j);
+}
+
+static void print(const struct copy_options *o, const struct done *d)
+{
+    if (o->json) {
+        print_json(d);
+        return;
+    }
+    if (d->has_copied) print_text(o, &d->copied);
+    if (d->has_verified) verify_print_text(&d->verified, o->dry_run);
 }
 
 /* --- the tool ----------------------------------------------------------------------------------- */
@@ -195,9 +232,30 @@ static uint64_t identity_of(const struct copy_options *o)
     return hash_bytes64(HASH_XXH3, prefix, strlen(prefix), hash);
 }
 
+static void verify(const struct copy_options *o, struct tier *tier, const struct copy_how *how,
+                   struct done *d)
+{
+    struct verify_how verify_how = {.prefix = how->prefix,
+                                    .rate = how->rate,
+                                    .most_load = how->most_load,
+                                    .patience = how->patience,
+                                    .settle = o->settle,
+                                    .dry_run = how->dry_run,
+                                    .quiet = how->quiet};
+    d->has_verified = true;
+    d->verify_end = verify_run(tier, &verify_how, &d->verified);
+}
+
+/* A verification that went well has put right what the copy has lost. */
+static int code_of(const struct done *d)
+{
+    if (d->has_verified) return d->verify_end == VERIFY_WHOLE ? EXIT_OK : EXIT_SCRIPT;
+    return d->copy_end == COPY_WHOLE ? EXIT_OK : EXIT_SCRIPT;
+}
+
 static int run(struct copy_options *o)
 {
-    struct copy_counts counts;
+    struct done done = {.has_copied = !o->verify_only};
     struct tier tier;
     struct copy_how how = {.prefix = o->prefix,
                            .bandwidth = o->bandwidth ? (double)o->bandwidth : INFINITY,
@@ -213,18 +271,18 @@ static int run(struct copy_options *o)
     o->how.flags = FOREIGN_FLAGS(o);
     if (isfinite(how.rate)) (void)setpriority(PRIO_PROCESS, 0, 10);
     if (!tier_open(&tier, &o->how)) return EXIT_SCRIPT;
-    enum copy_end end = copy_run(&tier, &how, &counts);
+    if (done.has_copied) done.copy_end = copy_run(&tier, &how, &done.copied);
+    enum copy_end end = done.copy_end;
+    bool may_verify = !done.has_copied || end == COPY_WHOLE || end == COPY_LOSES;
+    if (may_verify && (o->verify || o->verify_only)) verify(o, &tier, &how, &done);
     tier_close(&tier);
     if (end == COPY_REFUSED) return EXIT_SYSTEM;
-    if (o->json)
-        print_json(&counts, end);
-    else
-        print_text(o, &counts);
+    print(o, &done);
     if (end == COPY_STOPPED && !o->state)
         fputs("moongate: copy: stopped: run it again; what is there is not copied again\n", stderr);
     if (end == COPY_STOPPED && o->state)
         fputs("moongate: copy: stopped: the same command goes on from here\n", stderr);
-    return end == COPY_WHOLE ? EXIT_OK : EXIT_SCRIPT;
+    return code_of(&done);
 }
 
 int copy_tool(int argc, char **argv)
