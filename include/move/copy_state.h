@@ -142,6 +142,7 @@ struct copy {
     uint64_t copied_before;          /* this pass */
     uint64_t put_off;                /* items of this pass that the next one is to copy */
     bool only_put_off; /* this pass copies to servers to which the last one could not */
+    bool is_served;    /* the service has said that it writes to both places */
     bool was_stopped;
     bool has_failed; /* a complaint was printed */
 };

@@ -95,11 +95,22 @@ static bool goes_where_it_could_not(struct copy *c, const struct plan *plan)
     return false;
 }
 
+/* What is written from now on must go to its old place and to the new ones. */
+static void offer(struct copy_source *s, const struct dump_key *key, const struct plan *plan)
+{
+    struct service_place places[SERVICE_PLACES] = {{s->server, key->key}};
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < plan->n && n < SERVICE_PLACES; i++)
+        places[n++] = (struct service_place){plan->to[i].server, plan->to[i].key};
+    service_offer(s->copy->how->service, &plan->client, places, n);
+}
+
 static void take_mover(struct copy_source *s, const struct dump_key *key, const struct plan *plan)
 {
     struct copy *c = s->copy;
     if (c->only_put_off && !goes_where_it_could_not(c, plan)) return;
     c->counts->moves++;
+    if (c->how->service) offer(s, key, plan);
     if (!c->how->dry_run) copy_item_create(s, key, plan);
 }
 

@@ -62,7 +62,7 @@ static const char *script_with(const struct scene *s, const char *route)
 
 static struct run copies(const struct scene *s)
 {
-    return moongate_runs("copy", s->old, s->new, "--json", "--rate", "max", NULL);
+    return moongate_runs("copy", s->old, s->new, "--json", "--rate", "max", "--repeat", "--passes", "1", NULL);
 }
 
 static void counts(struct run run, const char *name, double n)
