@@ -1,7 +1,7 @@
 /* take: one recorded request and its outcome (one key of a get of several), and its form in bytes: between a worker and `moongate ctl
  * record`, and in the blocks of a recording. Pure functions.
  *
- * A struct take is a plain value and owns nothing. Its pointers point into memory of whoever filled it: after take_decode into the
+ * A struct take is a plain value and owns nothing. Its pointers point into memory of the caller that filled it: after take_decode into the
  * bytes that were decoded. Any process. The form is described in src/record/README.md.
  */
 #ifndef MOONGATE_RECORD_TAKE_H
@@ -74,7 +74,7 @@ enum take_status {
 
 /* Reads the take at *at, which moves behind it for TAKE_OK alone. *time as for take_encode. Never reads at or behind end, trusts no
  * number: lengths are within the limits above, part < parts, parts >= 1; a value that is there has value_len bytes. command and result
- * are any byte: they are numbers of whoever encoded it. Bytes of a take that a later version has added are skipped. */
+ * are any byte: they are numbers of the process that encoded it. Bytes of a take that a later version has added are skipped. */
 enum take_status take_decode(const uint8_t **at, const uint8_t *end, uint64_t *time,
                              struct take *to) __attribute__((warn_unused_result));
 
