@@ -1,8 +1,10 @@
 /* datagram: how recorded requests come from the workers of a service to the program that reads them.
  *
- * A worker sends datagrams over a SOCK_SEQPACKET socket that all workers share. Each has a head, and then bytes of one stream, that
- * worker's: its records (record/take.h), one behind the other. A record may begin in one datagram and end in a later one. Both ends are
- * processes of one build on one host, so numbers lie in memory as they are. Owns nothing. Pure functions.
+ * The answer to `record` on an admin socket begins with a line that has a descriptor attached (SCM_RIGHTS): the reader's end of a
+ * SOCK_SEQPACKET pair, whose other end all workers share. It ends, as a socket does, once the last worker has let go of its end: after the
+ * recording, or with the service. A worker sends datagrams. Each has a head, and behind it bytes of a stream that is that worker's alone: its
+ * takes (record/take.h). Nearly all datagrams hold whole takes; a take that is longer than a datagram goes on in the next ones.
+ * Both ends are processes of one host, so the head is sent as it lies in memory. Owns nothing. Pure functions.
  */
 #ifndef MOONGATE_RECORD_DATAGRAM_H
 #define MOONGATE_RECORD_DATAGRAM_H
@@ -12,27 +14,28 @@
 #include <stdint.h>
 
 enum {
-    DATAGRAM_MAGIC = 0x6d677231, /* changes with the layout of the head */
-    DATAGRAM_MAX = 60 * 1024,    /* bytes of the head and what follows */
+    DATAGRAM_LAYOUT = 1,      /* of the head */
+    DATAGRAM_MAX = 60 * 1024, /* bytes, the head's among them */
 };
 
-/* In front of each datagram. The last one of a worker that ends in good order has is_last. */
 struct datagram_head {
-    uint32_t magic;
-    int32_t pid;      /* of the worker: with it a stream begins */
+    uint32_t layout;  /* DATAGRAM_LAYOUT */
+    uint32_t mark;    /* take_mark() of the worker */
+    int32_t pid;      /* of the worker: a stream is that of a process */
     uint32_t worker;  /* its number in the service, from 0 on */
-    uint32_t first;   /* bytes behind the head that end an earlier record; all of them, where none begins here */
-    uint64_t number;  /* of this worker's datagrams, from 1 on: a gap means that some are missing */
-    uint64_t records; /* that it has recorded before this datagram, the ones that were lost not among them */
-    uint64_t lost;    /* requests that were to be recorded and are not, since it began, by this datagram */
-    double share;     /* of keys that is recorded here: above 0, at most 1 */
-    double at;        /* when it was sent: seconds since 1970 */
-    uint8_t is_last;
-    uint8_t zero[7];
+    uint64_t number;  /* of this stream's datagrams, from 1 on: where one is missing, it was lost */
+    uint32_t first;   /* bytes behind the head that belong to a take that began earlier; all, where none begins here. The `time` of
+                         take_decode is 0 at `first`, in each datagram, so one that is lost spoils no other */
+    uint32_t takes;   /* that begin here */
+    uint64_t lost;    /* requests that were to be recorded and are not, from the stream's beginning up to here */
+    double share;     /* of the keys that is recorded, of those that were asked for: above 0, at most 1 */
+    double at;        /* when it was made: seconds since 1970 */
+    uint32_t is_last; /* 1: the worker has recorded all that it was to */
+    uint32_t zero;
 };
 
-/* False: bytes[0..len) is no datagram of this build. *body: what follows the head. */
-bool datagram_read(const void *bytes, size_t len, struct datagram_head *head, const uint8_t **body,
-                   size_t *body_len);
+/* What follows the head. NULL: these bytes are no datagram of this layout and mark; *why says what is wrong, for people. */
+const uint8_t *datagram_read(const void *bytes, size_t len, struct datagram_head *head,
+                             size_t *body_len, const char **why);
 
 #endif
