@@ -28,10 +28,9 @@ struct datagram_head {
                          take_decode is 0 at `first`, in each datagram, so one that is lost spoils no other */
     uint32_t takes;   /* that begin here */
     uint64_t lost;    /* requests that were to be recorded and are not, from the stream's beginning up to here */
-    double share;     /* of the keys that is recorded, of those that were asked for: above 0, at most 1 */
     double at;        /* when it was made: seconds since 1970 */
+    uint32_t share;   /* of UINT32_MAX: so many of all keys are recorded here (UINT32_MAX: all); above 0 */
     uint32_t is_last; /* 1: the worker has recorded all that it was to */
-    uint32_t zero;
 };
 
 /* What follows the head. NULL: these bytes are no datagram of this layout and mark; *why says what is wrong, for people. */
