@@ -19,17 +19,20 @@ enum {
 };
 
 struct datagram_head {
-    uint32_t layout;  /* DATAGRAM_LAYOUT */
-    uint32_t mark;    /* take_mark() of the worker */
-    int32_t pid;      /* of the worker: a stream is that of a process */
-    uint32_t worker;  /* its number in the service, from 0 on */
-    uint64_t number;  /* of this stream's datagrams, from 1 on: where one is missing, it was lost */
-    uint32_t first;   /* bytes behind the head that belong to a take that began earlier; all, where none begins here. The `time` of
+    uint32_t layout; /* DATAGRAM_LAYOUT */
+    uint32_t mark;   /* take_mark() of the worker */
+    int32_t pid;     /* of the worker: a stream is that of a process */
+    uint32_t worker; /* its number in the service, from 0 on */
+    uint64_t number; /* of this stream's datagrams, from 1 on: where one is missing, it was lost */
+    uint32_t
+        first; /* bytes behind the head that belong to a take that began earlier; all, where none begins here. The `time` of
                          take_decode is 0 at `first`, in each datagram, so one that is lost spoils no other */
-    uint32_t takes;   /* that begin here */
-    uint64_t lost;    /* requests that were to be recorded and are not, from the stream's beginning up to here */
-    double at;        /* when it was made: seconds since 1970 */
-    uint32_t share;   /* of UINT32_MAX: so many of all keys are recorded here (UINT32_MAX: all); above 0 */
+    uint32_t takes; /* that begin here */
+    uint64_t
+        lost; /* requests that were to be recorded and are not, from the stream's beginning up to here */
+    double at; /* when it was made: seconds since 1970 */
+    uint32_t
+        share; /* of UINT32_MAX: so many of all keys are recorded here (UINT32_MAX: all); above 0 */
     uint32_t is_last; /* 1: the worker has recorded all that it was to */
 };
 

@@ -1,8 +1,8 @@
-/* file: recordings: a file of requests as `moongate ctl record` writes it and `moongate recording` and `moongate replay` read it.
+/* file: recordings: a file of requests as `moongate ctl record` writes it (record/recorder.h), and its reader, for `moongate recording`
+ * and `moongate replay`.
  *
- * A recorder (who writes) and a recording (who reads) are objects of one process, with memory of their own that is bounded by two blocks:
- * create/destroy, open/close. The recorder does not own its descriptor; the recording owns its file. What stands in a file, byte by
- * byte, and why it is readable when it was cut anywhere: src/record/README.md.
+ * A struct recording belongs to the caller of recording_open, who closes it; it owns its file, and memory for two blocks. One process.
+ * What stands in a file, byte by byte, and why it is readable when it was cut anywhere: src/record/README.md.
  */
 #ifndef MOONGATE_RECORD_FILE_H
 #define MOONGATE_RECORD_FILE_H
@@ -36,48 +36,11 @@ struct recording_about {
     enum recording_mode mode;
     double sample; /* the share of requests that was asked for, 0..1; 1: all */
     bool hashed;   /* keys are hashed; which secret, the file does not say */
-    char
-        keep_prefix; /* hashed: what stands before the first such character, and it, is as it was; '\0': nothing is */
+    /* Of hashed keys, what stands before the first such character, and it, is as it was. '\0': all is hashed. */
+    char keep_prefix;
 };
 
 const char *recording_mode_text(enum recording_mode mode);
-
-/* --- writing: for `moongate ctl record` */
-
-struct recorder;
-
-/* Begins a file at fd, which is empty: its header. */
-struct recorder *recorder_create(int fd, const struct recording_about *about);
-
-/* Frees it. What was not flushed is lost. */
-void recorder_destroy(struct recorder *r);
-
-/* Each of these may write a block. False: it could not be written, errno says why, and the file was cut back to its last whole block;
- * from then on nothing more is written. */
-
-/* The numbers in t are those of this build (take_mark). */
-bool recorder_take(struct recorder *r, const struct take *t) __attribute__((warn_unused_result));
-
-/* From here on so many of UINT32_MAX keys are recorded (UINT32_MAX: all). */
-bool recorder_share(struct recorder *r, uint32_t share) __attribute__((warn_unused_result));
-
-/* So many requests could not be recorded, lately. */
-void recorder_lost(struct recorder *r, uint64_t requests);
-
-/* Nothing was recorded between these times, for that reason (a short line). */
-bool recorder_gap(struct recorder *r, uint64_t from_us, uint64_t to_us, const char *why)
-    __attribute__((warn_unused_result));
-
-/* Writes what there is as a block: to be called once a second, as what has not been written is lost with the process. */
-bool recorder_flush(struct recorder *r) __attribute__((warn_unused_result));
-
-/* Flushes, and writes the mark of a whole recording. */
-bool recorder_finish(struct recorder *r) __attribute__((warn_unused_result));
-
-/* Bytes of the file, with what waits to be compressed counted as it is. */
-uint64_t recorder_bytes(const struct recorder *r);
-
-/* --- reading */
 
 struct recording;
 
