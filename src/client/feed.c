@@ -133,6 +133,9 @@ static void free_blocks(struct feed *f)
 /* The only function that writes the state. */
 static void feed_enter(struct feed *f, enum feed_state state)
 {
+    if (f->state == FEED_ON)
+        log_debug("recording: %llu datagrams; the share of keys is %.4f; a request costs %.0f + %.0f ns, a key that is not recorded %.0f ns",
+                  (unsigned long long)f->datagrams, f->budget.share / (double)UINT32_MAX, f->cost[FEED_NOTES], f->cost[FEED_TAKES], f->look_cost);
     f->state = state;
     f->row->recording = state == FEED_ON;
     if (state == FEED_OFF) {

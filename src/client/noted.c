@@ -198,7 +198,7 @@ static void set_outcome(struct take *t, const struct feed *f, const struct clien
         t->error_len = (uint16_t)(len < TAKE_ERROR ? len : TAKE_ERROR);
     }
     if (!c) return;
-    const char *listener = client_listener(c);
+    const char *listener = c->by_listener ? client_listener(c) : ""; /* the script may treat it otherwise */
     t->listener = (const uint8_t *)listener;
     t->listener_len = (uint16_t)strnlen(listener, TAKE_LISTENER);
 }
