@@ -66,6 +66,10 @@ size_t take_room(const struct take *t);
  * or args that are too long must not come (they are never in a valid request), and are left out. */
 size_t take_encode(const struct take *t, uint64_t *time, uint8_t *to, size_t room);
 
+/* The bytes of the take at `at`, its length among them, of which some may come later. 0: too few bytes are here to know, when they are
+ * fewer than ten; else this is no take. */
+size_t take_length(const uint8_t *at, const uint8_t *end);
+
 enum take_status {
     TAKE_OK,
     TAKE_END, /* no byte is left */
