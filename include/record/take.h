@@ -49,8 +49,8 @@ struct take {
     const uint8_t *key;
     const uint8_t *args;  /* meta flags, or the words of a command without a key, as they came */
     const uint8_t *error; /* what the client got, without CRLF; only with results that are errors */
-    const uint8_t
-        *listener; /* the name of the listener that the client came by; empty: the main one */
+    const uint8_t *
+        listener; /* the name of the listener that the client came by, or its address; empty: not known */
     const uint8_t *value; /* value_len bytes, or NULL: not recorded */
 };
 

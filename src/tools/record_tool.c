@@ -32,7 +32,7 @@ enum {
 };
 
 static const double FLUSH_EVERY = 1, LOOK_EVERY = 0.1, TRY_EVERY = 0.2; /* seconds */
-static const double TRY_FOR = 10, ENDING_FOR = 3;
+static const double TRY_FOR = 3, ENDING_FOR = 3;
 
 enum run_state {
     RUN_STARTS, /* nothing has come yet */
