@@ -25,10 +25,7 @@ void recording_print_json(const struct recording *r, const struct take *t, FILE 
     if (t->args_len) json_bytes(&j, "args", t->args, t->args_len);
     if (t->base64) json_flag(&j, "base64", true);
     if (t->noreply) json_flag(&j, "noreply", true);
-    if (t->exptime < 0)
-        json_fraction(&j, "exptime", (double)t->exptime);
-    else if (t->exptime > 0)
-        json_number(&j, "exptime", (uint64_t)t->exptime);
+    if (t->exptime) json_integer(&j, "exptime", t->exptime);
     if (t->client_flags) json_number(&j, "client_flags", t->client_flags);
     if (t->number) json_number(&j, "number", t->number);
     if (t->value_len) json_number(&j, "value_len", t->value_len);
