@@ -1,6 +1,6 @@
 /* record_asked: what `moongate ctl record` is asked for, from its options.
  *
- * Embedded in the tool, which calls record_asked_release where record_asked_read has said EXIT_OK.
+ * Embedded in the tool, which owns it and calls record_asked_release where record_asked_read has said EXIT_OK.
  */
 #ifndef MOONGATE_TOOLS_RECORD_ASKED_H
 #define MOONGATE_TOOLS_RECORD_ASKED_H

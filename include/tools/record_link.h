@@ -1,7 +1,7 @@
 /* record_link: the session on the admin socket by which `moongate ctl record` begins a recording, gets the descriptor from which it reads,
  * and learns of its end.
  *
- * A struct record_link is embedded in the tool, which calls record_link_close. The descriptor that comes is its caller's.
+ * A struct record_link is embedded in the tool, which owns it and calls record_link_close. The descriptor that comes is its caller's.
  */
 #ifndef MOONGATE_TOOLS_RECORD_LINK_H
 #define MOONGATE_TOOLS_RECORD_LINK_H

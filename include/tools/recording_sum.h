@@ -1,6 +1,6 @@
 /* recording_sum: what `moongate recording` says of all requests of its files, in one page.
  *
- * Embedded in the tool, which calls recording_sum_release. Its memory is bounded by that of its tallies.
+ * Embedded in the tool, which owns it and calls recording_sum_release. Its memory is bounded by that of its tallies.
  */
 #ifndef MOONGATE_TOOLS_RECORDING_SUM_H
 #define MOONGATE_TOOLS_RECORDING_SUM_H

@@ -162,8 +162,8 @@ static void hashed_keys_do_not_show_the_keys(void **state)
     is_request(all, "get", "user:JMONfz82Jn1VDOEHZ6mntQ",
                "miss"); /* as tests/unit/record/hasher_test.c */
     is_request(line_at(all, 1), "mg", "user:JMONfz82Jn1VDOEHZ6mntQ", "miss");
-    has_not(all, "42");
-    has_not(all, "43");
+    has_not(all, "user:4");
+    has_not(all, ":42");
     if (strcmp(json_member(line_at(all, 2), "key"), json_member(all, "key")) == 0)
         stage_fails("two keys have one hash");
     has(moongate_runs("recording", file, NULL).out, "keys hashed behind the first ':'");
