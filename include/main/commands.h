@@ -22,6 +22,8 @@
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
     X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
+    X(recording, "FILE ...",                                                                       \
+      "what is in a file that ctl record has written: numbers of all requests, or each of them")   \
     X(top, "[--once|--json]",                                                                      \
       "shows a moongate that runs in a terminal: rates, servers, hot keys")                        \
     X(completion, "bash", "prints what a shell needs to complete words behind moongate")           \

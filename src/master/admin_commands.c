@@ -392,6 +392,7 @@ void session_run(struct session *s)
         [ADMIN_clients] = session_run_clients,
         [ADMIN_hot] = run_hot,
         [ADMIN_watch] = session_run_watch,
+        [ADMIN_record] = session_run_record,
         [ADMIN_slow] = session_run_slow,
         [ADMIN_reload] = run_reload,
         [ADMIN_rollback] = run_rollback,
