@@ -33,7 +33,7 @@ enum replay_side_number { REPLAY_OLD, REPLAY_NEW, REPLAY_SIDES };
     X(RUNNING, "it has not ended")                                                                 \
     X(DONE, "the whole recording was replayed")                                                    \
     X(STOPPED, "it was stopped")                                                                   \
-    X(CUT, "the recording is cut or damaged: replayed up to there")                                \
+    X(CUT, "the recording is cut or damaged: what could be read was replayed")                     \
     X(STUCK, "a script did not end")                                                               \
     X(DIED, "the process that replayed has died")                                                  \
     X(FAILED, "it could not go on")
