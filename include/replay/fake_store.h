@@ -15,7 +15,7 @@
 enum fake_mark {
     FAKE_FETCHED = 1, /* it was found since it was stored */
     FAKE_STALE = 2,   /* it was invalidated, and is still there */
-    FAKE_WON = 4,     /* somebody was told to renew it */
+    FAKE_WON = 4,     /* a client was asked to renew it */
     FAKE_BINARY = 8   /* its key came in base64 */
 };
 

@@ -1,4 +1,4 @@
-/* player: one script under a replay: a worker as the daemon has it, with the clients of the recording and, unless it has real servers, a
+/* player: one script under a replay: a worker of the daemon, with the clients of the recording and, unless it has real servers, a
  * fake behind each server that it connects to.
  *
  * Owned by the engine, which creates and destroys it, and runs its loop: nothing happens but in player_turn. It frees a request that all sides have
@@ -81,7 +81,7 @@ bool player_turn(struct player *p);
 /* Waits at most so long until something happens at one of the n players. */
 void player_wait(struct player *const *players, unsigned n, double seconds);
 
-/* What still waits gets no answer: it is told so, with that text. */
+/* What still waits gets no answer: that error is its answer. */
 void player_give_up(struct player *p, const char *why);
 
 /* The fake behind a server of that name, made if need be. */

@@ -1,7 +1,7 @@
 /* replay: a recording, put to one script or two.
  *
- * replay_run is called by a tool, in its process; all that it makes is gone when it returns, but for the results, which are the caller's. It does its work
- * in a child: what a script does there costs no more than the replay, and what was found so far is kept.
+ * replay_run owns all that it makes, and frees it before it returns; the results are the caller's. It does its work in a child process: whatever
+ * a script does there ends no more than the replay, and what was found so far is kept.
  */
 #ifndef MOONGATE_REPLAY_REPLAY_H
 #define MOONGATE_REPLAY_REPLAY_H
