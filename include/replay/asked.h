@@ -33,9 +33,11 @@ struct asked {
     uint64_t us;      /* recorded */
     uint32_t waiting; /* sides that have not answered */
     uint8_t command;
-    bool reads;    /* get, gets */
-    bool changes;  /* it may change what is stored */
-    bool is_quiet; /* there may be no answer, so `mn` is sent behind it */
+    bool reads;     /* get, gets */
+    bool changes;   /* it may change what is stored */
+    bool is_refill; /* no request of the recording: a client stores what it has not found again */
+    bool refills;   /* it may become such a one */
+    bool is_quiet;  /* there may be no answer, so `mn` is sent behind it */
     uint8_t listener_len;
     const uint8_t *listener;
     const uint8_t *bytes; /* as a client sends it */
@@ -75,6 +77,9 @@ void asked_join(struct asked_maker *m, const struct take *t);
 
 /* The request; the maker is empty afterwards. */
 struct asked *asked_make(struct asked_maker *m);
+
+/* A set of one of its keys, by the same client, with a made-up value of so many bytes. */
+struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_bytes);
 
 /* One of its keys as a request of its own, without CRLF and value. The line is cut at room. Returns its length. */
 size_t asked_line(const struct asked *a, uint32_t key, char *line, size_t room);

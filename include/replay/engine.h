@@ -53,6 +53,7 @@ struct engine {
     struct as_client as;
     struct routes routes;
     struct player *players[REPLAY_SIDES];
+    struct asked *refills[REPLAY_SIDES], *refills_last[REPLAY_SIDES]; /* to be sent */
     unsigned players_n;
     struct tally tally;
     struct seen_keys seen;

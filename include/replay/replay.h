@@ -17,6 +17,7 @@ struct replay_how {
     const struct options *options;     /* of the workers: limits, Lua, flags of other proxies */
     bool is_real;                      /* real servers */
     bool writes;                       /* to real servers, too */
+    bool refill;                       /* what is no longer found is stored again */
     bool warm;                         /* NEW's fakes, too, begin with what the recording found */
     double speed;                      /* times the recording's own; 0: as fast as it goes */
     uint64_t rate;                     /* requests a second, at most; 0: any number */

@@ -83,8 +83,9 @@ struct replay_side {
     uint64_t script_errors; /* of them: those that the script has raised */
     uint64_t unknown;       /* noreply and quiet writes: nobody is told what came of them */
     uint64_t lost_hits,
-        won_hits;    /* keys that were found in the recording and not here; here and not there */
-    uint64_t seeded; /* items that were put into fakes beforehand */
+        won_hits;      /* keys that were found in the recording and not here; here and not there */
+    uint64_t refilled; /* of the lost ones: stored again by who asked for them (--refill) */
+    uint64_t seeded;   /* items that were put into fakes beforehand */
     struct latency latency;
     uint64_t max_us;
     uint32_t errors_n;                            /* kinds */
@@ -146,6 +147,7 @@ struct replay_threshold {
 struct replay_results {
     char file[REPLAY_TEXT];
     bool fakes;           /* else real servers: requests left the process */
+    bool refills;         /* --refill */
     bool writes;          /* to real servers: --writes */
     uint64_t fake_memory; /* of each fake, bytes */
     double speed;         /* times the recording's own; 0: as fast as it goes */

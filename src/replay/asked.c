@@ -260,6 +260,36 @@ struct asked *asked_make(struct asked_maker *m)
     return a;
 }
 
+struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_bytes)
+{
+    const struct asked_key *k = &a->keys[key];
+    uint32_t len = k->bytes ? asked_value_bytes(k) : value_bytes;
+    size_t room = sizeof(struct asked) + sizeof *k + 2 * NUMBER_ROOM + k->len + len;
+    struct asked *set = malloc(room);
+    if (!set) abort();
+    *set = (struct asked){.client = a->client,
+                          .at = a->at,
+                          .command = COMMAND_SET,
+                          .changes = true,
+                          .is_refill = true,
+                          .keys_n = 1};
+    uint8_t *bytes = (uint8_t *)&set->keys[1];
+    memcpy(bytes, "set ", 4);
+    memcpy(bytes + 4, k->at, k->len);
+    size_t n = 4u + k->len;
+    n += (size_t)snprintf((char *)bytes + n, NUMBER_ROOM, " 0 0 %u", len);
+    set->line_len = n;
+    memcpy(bytes + n, "\r\n", 2);
+    asked_make_value(bytes + n + 2, len, k->hash);
+    memcpy(bytes + n + 2 + len, "\r\n", 2);
+    set->bytes = bytes;
+    set->len = n + len + 4;
+    set->keys[0] = *k;
+    set->keys[0].at = bytes + 4;
+    set->keys[0].found = 0;
+    return set;
+}
+
 void asked_maker_release(struct asked_maker *m)
 {
     free(m->bytes.at);

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/live.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "replay/engine.h"
@@ -108,6 +109,13 @@ static void look_at_routes(struct engine *e, struct asked *a)
     }
 }
 
+static bool may_be_lost(const struct asked *a)
+{
+    for (uint32_t i = 0; i < a->keys_n; i++)
+        if (a->keys[i].result == LIVE_HIT) return a->reads;
+    return false;
+}
+
 /* So many requests a second, and no more than a second's at once. */
 static bool may_go(struct engine *e)
 {
@@ -143,6 +151,7 @@ static bool fill(struct engine *e)
         struct asked *a = e->pending ? e->pending : next_asked(e);
         e->pending = NULL;
         if (!a) break;
+        a->refills = e->how->refill && may_be_lost(a);
         if (is_left_out(e, a)) {
             e->tally.results->left_out += a->keys_n ? a->keys_n : 1;
             tally_asked(&e->tally, a);
@@ -205,16 +214,31 @@ static void replay_all(struct engine *e)
 
 /* --- set up --------------------------------------------------------------------------------------------- */
 
-static void on_answer(void *about, struct asked *a, const struct hearing *h, double seconds);
-
 struct ear {
     struct engine *e;
     unsigned side;
 };
 
+/* The keys that were found when they were recorded, and are not found here. */
+static void note_refills(struct engine *e, unsigned side, const struct asked *a)
+{
+    for (uint32_t i = 0; i < a->keys_n; i++) {
+        if (a->keys[i].result != LIVE_HIT || a->keys[i].found & 1u << side) continue;
+        struct asked *set = asked_refill(a, i, e->how->value_bytes);
+        set->ways[side].next = NULL;
+        *(e->refills[side] ? &e->refills_last[side]->ways[side].next : &e->refills[side]) = set;
+        e->refills_last[side] = set;
+    }
+}
+
 static void on_answer(void *about, struct asked *a, const struct hearing *h, double seconds)
 {
     struct ear *ear = about;
+    if (a->is_refill) {
+        ear->e->tally.results->sides[ear->side].refilled += h->what == HEARD_DONE;
+        return;
+    }
+    if (a->refills && h->what == HEARD_VALUES) note_refills(ear->e, ear->side, a);
     tally_answer(&ear->e->tally, ear->side, a, h, seconds, ear->e->routes.failure[ear->side]);
 }
 
@@ -330,6 +354,7 @@ static void describe(struct engine *e, const struct recording_about *about)
     r->writes = how->is_real && how->writes;
     r->fake_memory = how->fake_memory;
     r->speed = how->speed;
+    r->refills = how->refill;
     r->recorded.has_sizes = about->mode != RECORDING_KEYS;
     r->recorded.has_values = about->mode == RECORDING_VALUES;
     r->recorded.has_hashed_keys = about->hashed;

@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -124,12 +125,26 @@ static void note_last(struct engine *e, const struct asked *a)
     utf8_show(e->last, sizeof e->last, line, asked_line(a, 0, line, sizeof line));
 }
 
+/* What was not found again is stored, after the batch: the client has its answer by then. */
+static void play_refills(struct engine *e, struct player *p)
+{
+    struct asked *a = e->refills[p->side], *next;
+    e->refills[p->side] = NULL;
+    for (; a; a = next) {
+        next = a->ways[p->side].next;
+        a->waiting = 1u << p->side;
+        player_send(p, a);
+    }
+    run_until_quiet(e, p);
+}
+
 static void play_fakes(struct engine *e)
 {
     struct batch *b = &e->batch;
     for (unsigned i = 0; i < e->players_n; i++) {
         for (uint32_t k = 0; k < b->n; k++) player_send(e->players[i], b->of[k]);
         run_until_quiet(e, e->players[i]);
+        if (e->refills[e->players[i]->side]) play_refills(e, e->players[i]);
     }
 }
 
@@ -172,6 +187,16 @@ void engine_play(struct engine *e)
     if (engine_now() - e->published > PUBLISH_EVERY) engine_publish(e);
 }
 
+/* Of answers that came when the last batch was over. */
+static void drop_refills(struct engine *e, unsigned side)
+{
+    while (e->refills[side]) {
+        struct asked *a = e->refills[side];
+        e->refills[side] = a->ways[side].next;
+        free(a);
+    }
+}
+
 void engine_finish(struct engine *e)
 {
     if (e->how->is_real)
@@ -179,6 +204,8 @@ void engine_finish(struct engine *e)
     else
         for (double until = e->elapsed + FINISH_PLAYED; waiting(e) > 0 && e->elapsed < until;)
             play_clock(e, e->elapsed + STEP_LEAST);
-    for (unsigned i = 0; i < e->players_n; i++)
+    for (unsigned i = 0; i < e->players_n; i++) {
+        drop_refills(e, e->players[i]->side);
         if (e->players[i]->waiting > 0) player_give_up(e->players[i], "no answer came");
+    }
 }

@@ -61,6 +61,11 @@ static struct batch_place *find(struct batch *b, uint64_t hash)
     return &b->places[i];
 }
 
+static bool may_change(const struct asked *a)
+{
+    return a->changes || a->refills;
+}
+
 static bool fits(struct batch *b, const struct asked *a)
 {
     if (b->is_closed || b->n == BATCH_MOST || b->bytes + a->len > BATCH_BYTES ||
@@ -68,7 +73,7 @@ static bool fits(struct batch *b, const struct asked *a)
         return false;
     for (uint32_t i = 0; i < a->keys_n; i++) {
         const struct batch_place *place = find(b, a->keys[i].hash);
-        if (place->stamp == b->stamp && (place->changes || a->changes)) return false;
+        if (place->stamp == b->stamp && (place->changes || may_change(a))) return false;
     }
     return true;
 }
@@ -85,7 +90,7 @@ bool batch_add(struct batch *b, struct asked *a)
         b->keys += is_new;
         *place = (struct batch_place){.hash = a->keys[i].hash,
                                       .stamp = b->stamp,
-                                      .changes = a->changes || (!is_new && place->changes)};
+                                      .changes = may_change(a) || (!is_new && place->changes)};
     }
     return true;
 }

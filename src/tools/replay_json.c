@@ -110,6 +110,7 @@ static void put_side(struct json *j, const struct replay_results *r, unsigned si
     json_number(j, "writes", s->writes);
     json_number(j, "unknown", s->unknown);
     json_number(j, "seeded", s->seeded);
+    json_number(j, "refilled", s->refilled);
     json_number(j, "errors", s->errors);
     json_number(j, "script_errors", s->script_errors);
     put_errors(j, s);
@@ -221,6 +222,7 @@ void replay_print_json(const struct replay_results *r, FILE *out)
     json_begin(&j, out);
     json_text(&j, "file", r->file);
     json_text(&j, "against", r->fakes ? "fake" : "servers");
+    json_flag(&j, "refill", r->refills);
     json_flag(&j, "writes", r->writes);
     json_number(&j, "fake_memory", r->fake_memory);
     json_fraction(&j, "speed", r->speed);

@@ -129,6 +129,9 @@ static void print_counts(const struct replay_results *r, FILE *out)
     for (unsigned side = 0; side < REPLAY_SIDES; side++)
         put_count(&row, 1 + side, r->sides[side].seeded);
     if (r->fakes) print_row(r, out, "items before", &row);
+    for (unsigned side = 0; side < REPLAY_SIDES; side++)
+        put_count(&row, 1 + side, r->sides[side].refilled);
+    if (r->refills) print_row(r, out, "stored again", &row);
 }
 
 static void print_head(const struct replay_results *r, FILE *out)

@@ -87,6 +87,7 @@ static const char *wrong(const struct replay_options *o)
     if (o->writes && o->against == 0)
         return "--writes is about real servers: give --against servers";
     if (o->warm && o->against == 1) return "--warm is about servers in memory: leave it out";
+    if (o->refill && o->against == 1) return "--refill is about servers in memory: leave it out";
     if (o->rate && o->against == 0) return "--rate is about real servers: give --against servers";
     if (o->max_moved >= 0 && !o->compare) return "--max-moved compares two scripts: give --compare";
     return NULL;
@@ -194,6 +195,7 @@ static int run(const struct replay_options *o)
                              .is_real = o->against == 1,
                              .writes = o->writes,
                              .warm = o->warm,
+                             .refill = o->refill,
                              .speed = o->against == 1 ? 1 : 0,
                              .rate = o->rate,
                              .fake_memory = o->fake_memory,
