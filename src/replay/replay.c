@@ -2,7 +2,7 @@
  * results from memory that both share.
  *
  * Why a child: a script may not end, in something that no time limit can interrupt, or crash the process. The child's `beats` grow as long as
- * it goes on; where they stand still while it has used STUCK_SECONDS of processor time, it is killed. A child that waits (for real servers, for a
+ * it goes on; where they stand still while it has used a lot of processor time, it is killed. A child that waits (for real servers, for a
  * processor) uses none. */
 #include "replay/replay.h"
 
@@ -21,7 +21,10 @@
 #include "base/process.h"
 #include "base/progress.h"
 
-static const double STUCK_SECONDS = 3, LOAD_SECONDS = 30, LOOK_EVERY = 0.05;
+/* Seconds. How long all requests of a turn of a worker may take together: so many times what one of them may; without a limit of scripts, and while
+ * they are loaded, the next two. */
+static const double STUCK_TIMES = 10, STUCK_LEAST = 0.5, STUCK_WITHOUT = 60, LOAD_SECONDS = 30;
+static const double LOOK_EVERY = 0.05;
 
 static volatile sig_atomic_t interrupts;
 
@@ -67,8 +70,9 @@ static void draw(struct watched *w)
 /* Kills it where it does not go on. */
 static void judge(struct watched *w)
 {
-    double cpu = process_cpu(w->pid), most = STUCK_SECONDS;
-    most += w->shared->is_loaded ? w->how->options->script_timeout : LOAD_SECONDS;
+    double cpu = process_cpu(w->pid), timeout = w->how->options->script_timeout;
+    double most = timeout > 0 ? STUCK_TIMES * timeout + STUCK_LEAST : STUCK_WITHOUT;
+    if (!w->shared->is_loaded) most = LOAD_SECONDS;
     if (w->shared->beats != w->beats) {
         w->beats = w->shared->beats;
         w->cpu = cpu;
@@ -128,12 +132,13 @@ static int run(struct watched *w, struct replay_results *r)
     struct sigaction action = {.sa_handler = on_interrupt}, old;
     sigemptyset(&action.sa_mask);
     interrupts = 0;
+    sigaction(SIGINT, &action, &old);
     if (!start(w)) {
+        sigaction(SIGINT, &old, NULL);
         fprintf(stderr, "moongate: replay: no process: %s: try again when the machine has room\n",
                 strerror(errno));
         return EXIT_SYSTEM;
     }
-    sigaction(SIGINT, &action, &old);
     if (w->how->shows_progress)
         progress_begin(&w->progress, progress_terminal(), "replay", "requests");
     watch(w);
