@@ -131,6 +131,7 @@ void session_leaves_watch(struct session *s);
 
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);
+void session_run_compare(struct session *s);
 void session_run_explain(struct session *s);
 void session_run_clients(struct session *s);
 void session_run_steering(struct session *s);
