@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compared.h"
 #include "base/handover.h"
 #include "base/heartbeat.h"
 #include "base/heat.h"
@@ -150,7 +151,8 @@ struct board_worker {
     struct board_trouble troubles[BOARD_SERVERS];
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
-    struct board_tables tables; /* of servers, pools, commands and listeners */
+    struct compared compared;   /* reads whose answers differed */
+    struct board_tables tables; /* of servers, pools, commands, listeners and comparisons */
 };
 
 enum { BOARD_HOUSES = 2 };

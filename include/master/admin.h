@@ -146,6 +146,7 @@ void admin_take_gone(void *arg);
 
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);
+void session_run_compare(struct session *s);
 void session_run_explain(struct session *s);
 void session_run_clients(struct session *s);
 void session_run_steering(struct session *s);

@@ -24,6 +24,8 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
       "each client: address, listener, worker, age, requests, bytes, replies that are due")        \
     X(hot, "hot", "[keys|clients|bytes]", 0, 1, READ,                                              \
       "the hottest keys, or the clients with the most requests, or with the most bytes, lately")   \
+    X(compare, "compare", "[NAME]", 0, 1, READ,                                                    \
+      "what mg.compare has counted, and the reads whose answers differed last")                    \
     X(watch, "watch",                                                                              \
       "[key PREFIX] [pool NAME] [server NAME] [command NAME] [slower-than TIME] [sample SHARE] "   \
       "[errors]",                                                                                  \

@@ -391,6 +391,7 @@ void session_run(struct session *s)
         [ADMIN_explain] = session_run_explain,
         [ADMIN_clients] = session_run_clients,
         [ADMIN_hot] = run_hot,
+        [ADMIN_compare] = session_run_compare,
         [ADMIN_watch] = session_run_watch,
         [ADMIN_record] = session_run_record,
         [ADMIN_slow] = session_run_slow,

@@ -35,6 +35,7 @@ const struct policy_row policy_rows[] = {
     {"by_route_prefix", "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",'a', NOTHING, TELLS},
     {"cap_ttl", "mg.cap_ttl { a, 1000 }",                                        'a', NOTHING, TELLS},
     {"coalesce", "mg.coalesce { a }",                                            'a', NOTHING, TELLS},
+    {"compare", "mg.compare { a, b, share = 1, again = 0.001 }",                 'a', IS_SPARE, TELLS},
     {"delay", "mg.delay { a, 0.001 }",                                           'a', NOTHING, TELLS},
     {"deny", "mg.deny { a, prefixes = 'k' }",                                    '-', NOTHING, REFUSES},
     {"error", "mg.error 'no'",                                                   '-', NOTHING, REFUSES},

@@ -34,6 +34,8 @@ local rows = {
     "mg.modify_key { mg.by_route_prefix { { ['/x/y/'] = a, ['/x/z/'] = b }, default = '/x/y/' }, add = '/x/*/' }",
     "mg.cap_ttl { a, 1000 }",
     "mg.coalesce { a }",
+    "mg.compare { a, b, share = 1 }",
+    { "mg.compare { a, b, share = 0.5 }", often = 3 },
     "mg.delay { a, 0.001 }",
     "mg.allow { bob = a, otherwise = b }",
     "mg.allow { bob = a }",
@@ -105,6 +107,7 @@ local rows = {
     { "mg.shadow { mg.warm_up { a, b }, to = mg.failover { c, b }, share = 0.8 }", often = 3 },
     "mg.all_sync { mg.failover { a, b }, mg.modify_key { c, add = 'x' } }",
     { "mg.hedge { mg.negative_cache { a }, mg.random { b, c }, least = 0.001, most = 0.001 }", often = 3 },
+    "mg.compare { mg.failover { a, b }, mg.modify_key { c, add = 'x' }, share = 1, again = 0.001 }",
     "mg.l1_l2 { mg.by_command { delete = c, default = a }, b, exptime = 60 }",
     "mg.failover { mg.l1_l2 { a, b }, c }",
     -- functions

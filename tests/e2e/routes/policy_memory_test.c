@@ -24,6 +24,7 @@ static const char *const routes[] = {
     "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",
     "mg.cap_ttl { a, 60 }",
     "mg.coalesce { a }",
+    "mg.compare { a, b, share = 0.5 }",
     "mg.delay { a, 0.001 }",
     "mg.deny { a, commands = 'delete' }",
     "mg.error 'no'",
