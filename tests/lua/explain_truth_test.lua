@@ -73,6 +73,8 @@ local rows = {
     "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",
     "mg.migrate { a, b, start = os.time() - 99, interval = 3e8 }",
     "mg.migrate { a, b, start = os.time() - 99, interval = 9 }",
+    "mg.migrate { a, b, start = os.time() + 9999, interval = 9, writes = 'both' }",
+    "mg.migrate { a, b, start = os.time() - 99, interval = 3e8, writes = 'both' }",
     "mg.modify_key { a, ensure = 'x' }",
     "mg.negative_cache { a }",
     "mg.null()",

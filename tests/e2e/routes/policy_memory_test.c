@@ -47,7 +47,7 @@ static const char *const routes[] = {
     "mg.zone_failover { here = 'x', zones = { x = a, y = b } }",
 };
 
-/* They wait, which takes a coroutine (migrate does for deletes). */
+/* They wait, which takes a coroutine (migrate does for deletes, and with writes = "both" for all writes). */
 static const char waiting[] = " big_value l1_l2 staging warm_up ";
 
 /* A turn's requests at once, until the last is answered. */
