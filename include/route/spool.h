@@ -7,22 +7,27 @@
 #ifndef MOONGATE_ROUTE_SPOOL_H
 #define MOONGATE_ROUTE_SPOOL_H
 
-#include <stdbool.h>
-
 #include "backend/data.h"
 #include "protocol/request.h"
 
-struct turn;
+struct spool_wait;
 
-/* Invariant: prev is NULL exactly while it is in no list. */
+/* Waits in the order in which they came. Invariant: end points to the last `next`. */
+struct spool_waits {
+    struct spool_wait *first, **end;
+    uint32_t n;
+};
+
+/* Invariant: `in` is NULL exactly while it is in no list. */
 struct spool_wait {
     struct spool_wait *next, **prev;
-    /* The delete is on the disk (why NULL); or it is not, and why, in text that lives during the call. Not before spool_keep returns. */
+    struct spool_waits *in;
+    /* The delete is on the disk (why NULL); or it is not, and why, in text that lives during the call. It is in no list any more. Not
+     * before spool_desk.keep returns. */
     void (*done)(struct spool_wait *wait, const char *why);
     void *owner;             /* for done */
     const struct request *r; /* as it was sent to the server; lives as long as the wait */
-    void *place;             /* the desk's: where it is to be kept */
-    uint64_t number;         /* the desk's; 0: it was not said to the spooler yet */
+    uint64_t number;         /* the desk's */
     char server[BACKEND_NAME_MAX];
 };
 
@@ -37,7 +42,12 @@ struct spool_desk {
     uint64_t seen;
 };
 
-/* Nobody waits for it any more. The delete is kept anyway, if it can be. */
+void spool_waits_init(struct spool_waits *list);
+
+/* Puts it at the end of the list, out of the one in which it is. */
+void spool_waits_add(struct spool_waits *list, struct spool_wait *wait);
+
+/* Nobody waits for it any more: takes it out of its list, if it is in one. The delete is kept anyway, if it was said to the spooler. */
 void spool_forget(struct spool_wait *wait);
 
 /* Before requests are routed: what another worker has said to be deleted is not read here. */

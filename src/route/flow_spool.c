@@ -37,6 +37,7 @@ _Static_assert(sizeof(struct picked) <= sizeof((struct direct *)0)->own, "a dire
 
 struct own {
     struct picked picked;
+    struct board_server *stats;
     struct spool_wait wait;
 };
 
@@ -102,6 +103,8 @@ static void finish(struct flow *flow, const char *why)
 static void on_kept(struct spool_wait *wait, const char *why)
 {
     struct flow *flow = wait->owner;
+    const struct own *own = flow->own;
+    own->stats->spooled += !why;
     flow_enter(flow);
     finish(flow, why);
     flow_leave(flow);
@@ -117,6 +120,7 @@ static void keep(struct flow *flow, const struct result *result)
     own->wait = (struct spool_wait){.done = on_kept, .owner = flow, .r = &flow->kept->r};
     snprintf(own->wait.server, sizeof own->wait.server, "%s", b->name);
     if (desk) why = desk->keep(desk->about, flow->route->state->place.dir, &own->wait);
+    own->stats = b->stats;
     own->picked.backend = NULL;
     if (why)
         finish(flow, why);
