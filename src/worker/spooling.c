@@ -236,7 +236,10 @@ static void take_ready(struct spool_link *link)
     link->is_told = false;
     for (struct spooled *s = link->servers; s; s = next) {
         next = s->next;
-        if (!s->waits && !is_owed(s)) drop(s);
+        if (s->waits)
+            replay_try(s);
+        else if (!is_owed(s))
+            drop(s);
     }
 }
 
@@ -256,14 +259,7 @@ static void take_kept(struct spool_link *link, uint64_t up_to)
     }
 }
 
-/* Whether deletes wait for the server is asked by a TAKE, to which the answer is STATE 0 if none do. */
-static void ask_for(struct spooled *s)
-{
-    if (s->waits || is_owed(s) || s->lease != LEASE_NONE) return;
-    s->lease = LEASE_ASKED;
-    link_say(s->link, SPOOL_TAKE, 0, s->name);
-}
-
+/* Where nothing waits for the server STATE 0 follows. */
 static void take_refused(struct spool_link *link, struct spooled *s, struct spool_said *said)
 {
     struct spool_item item;
@@ -277,10 +273,9 @@ static void take_refused(struct spool_link *link, struct spooled *s, struct spoo
         spool_forget(wait);
         wait->done(wait, why);
     }
-    if (s) ask_for(s);
 }
 
-/* A later version's word is skipped. What a spooler says of a server whose gate is open is too late. */
+/* A later version's word is skipped. */
 static void take(struct spool_link *link, struct spool_said *said)
 {
     struct spooled *s = find(link, said->name, said->head.name_len);
@@ -290,10 +285,8 @@ static void take(struct spool_link *link, struct spool_said *said)
     case SPOOL_KEPT: take_kept(link, said->head.number); break;
     case SPOOL_REFUSED: take_refused(link, s, said); break;
     case SPOOL_GIVE:
-        if (s)
-            replay_take(s, said);
-        else
-            link_say(link, SPOOL_LEAVE, 0, "");
+        if (!s) s = get(link, said->name, said->head.name_len);
+        replay_take(s, said);
         break;
     case SPOOL_LEASED:
         if (s && s->lease == LEASE_ASKED) s->lease = LEASE_OTHERS;
