@@ -2,7 +2,7 @@
  * find there what was deleted.
  *
  * The set owns the list of such servers, by their names, so that a server that comes later is gated, too; gates_release frees it. The
- * worker that knows what waits (worker/spooling.h) closes and opens gates. One worker, no locks.
+ * worker that knows what waits (worker/keeping.h) closes and opens gates. One worker, no locks.
  */
 #ifndef MOONGATE_BACKEND_GATE_H
 #define MOONGATE_BACKEND_GATE_H

@@ -1,7 +1,7 @@
 /* spool: the way of a delete that its server did not carry out to where such deletes are kept: on the disk, by another process.
  *
  * A wait is a part of the flow of its delete, which frees it; from spool_keep until `done` or spool_forget it is in a list of the desk's.
- * The desk is the worker's (worker/spooling.h), and the turn has a pointer to it. Without one (tools, rehearsals) nothing is kept, and
+ * The desk is the worker's (worker/keeping.h), and the turn has a pointer to it. Without one (tools, rehearsals) nothing is kept, and
  * no disk is touched. Worker only.
  */
 #ifndef MOONGATE_ROUTE_SPOOL_H

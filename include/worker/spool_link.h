@@ -1,5 +1,5 @@
 /* spool_link: the connection of a worker to the spooler of one folder, and what it knows of the servers for which deletes wait there. For
- * spooling.c, which owns links, and spool_replay.c, which sends to servers what waits for them.
+ * keeping.c, which owns links, and spool_replay.c, which sends to servers what waits for them.
  *
  * A struct spooled is there exactly as long as its server is gated for this folder. A batch is what the spooler has given to be replayed;
  * it frees itself when the last of its calls has ended, for that may be after its server's entry has gone.

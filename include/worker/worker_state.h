@@ -18,7 +18,7 @@
 #include "worker/entrances.h"
 #include "worker/names.h"
 #include "worker/pace.h"
-#include "worker/spooling.h"
+#include "worker/keeping.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -41,7 +41,7 @@ struct worker {
     struct entrances entrances;
     struct succession succession;
     struct drain drain;
-    struct spooling spooling;
+    struct keeping keeping;
     struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;

@@ -90,7 +90,7 @@ void replay_later(struct spooled *s)
 void replay_gated(void *about, const struct backend *b)
 {
     const struct worker *w = about;
-    for (struct spool_link *link = w->spooling.links; link; link = link->next)
+    for (struct spool_link *link = w->keeping.links; link; link = link->next)
         for (struct spooled *s = link->servers, *next; s; s = next) {
             next = s->next;
             if (strcmp(s->name, b->name) == 0) replay_try(s);

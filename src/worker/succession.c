@@ -84,7 +84,7 @@ void succession_adopt(struct worker *w, struct script *s)
     clients_know(&w->clients, script_users(s));
     w->turn.trace = &script_tracer;
     w->row->generation = script_generation(s);
-    if (w->spooling.news) spooling_follow(w, s);
+    if (w->keeping.news) keeping_follow(w, s);
     backends_start(&w->backends);
     turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
@@ -225,7 +225,7 @@ void succession_drop(struct worker *w)
     if (!s->pending) return;
     succession_bury(w, s->pending);
     s->pending = NULL;
-    if (s->script && w->spooling.news) spooling_follow(w, s->script);
+    if (s->script && w->keeping.news) keeping_follow(w, s->script);
 }
 
 void succession_release(struct worker *w)
@@ -263,7 +263,7 @@ static void end_wait(struct worker *w)
     if (open)
         log_warn("script %s: does not wait for the first answer of %u discover%s any longer",
                  succession_name(w), open, open == 1 ? "y" : "ies");
-    if (!spooling_is_known(w, &dir))
+    if (!keeping_is_known(w, &dir))
         log_error("spool %s: no spooler has said for which servers deletes wait: this worker serves without, and "
                   "may read what was deleted",
                   dir);
@@ -280,7 +280,7 @@ static void on_found_limit(struct ev_loop *loop, ev_timer *timer, int events)
 static bool is_waiting(const struct worker *w)
 {
     const char *dir;
-    return discoveries_open(&w->names.discoveries) || !spooling_is_known(w, &dir);
+    return discoveries_open(&w->names.discoveries) || !keeping_is_known(w, &dir);
 }
 
 void succession_wait(struct worker *w, succession_found_fn *found)
@@ -288,12 +288,12 @@ void succession_wait(struct worker *w, succession_found_fn *found)
     const char *dir;
     double limit = w->seat->options->discover_wait;
     w->succession.found = found;
-    spooling_want(w, w->succession.pending);
+    keeping_want(w, w->succession.pending);
     if (!is_waiting(w)) {
         end_wait(w);
         return;
     }
-    if (!spooling_is_known(w, &dir)) limit = fmax(limit, SPOOLS_WAIT);
+    if (!keeping_is_known(w, &dir)) limit = fmax(limit, SPOOLS_WAIT);
     ev_timer_set(&w->succession.found_limit, limit, 0);
     ev_timer_start(w->loop, &w->succession.found_limit);
 }

@@ -15,7 +15,7 @@
  *
  * What must never happen: that a gate is opened while the spooler may have a delete that this worker has said (settled); that a wait's
  * flow is told twice (a wait leaves its list first). */
-#include "worker/spooling.h"
+#include "worker/keeping.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -252,7 +252,7 @@ static void take_kept(struct spool_link *link, uint64_t up_to)
         return;
     }
     if (up_to > link->settled) link->settled = up_to;
-    __atomic_add_fetch(link->worker->spooling.news, 1, __ATOMIC_RELEASE);
+    __atomic_add_fetch(link->worker->keeping.news, 1, __ATOMIC_RELEASE);
     while ((wait = link->sent.first) && wait->number <= up_to) {
         spool_forget(wait);
         wait->done(wait, NULL);
@@ -350,15 +350,15 @@ static bool say_some(struct spool_link *link)
     return true;
 }
 
-void spooling_end_turn(struct worker *w)
+void keeping_end_turn(struct worker *w)
 {
-    for (struct spool_link *link = w->spooling.links; link; link = link->next)
+    for (struct spool_link *link = w->keeping.links; link; link = link->next)
         while (link->state == LINK_READY && say_some(link)) continue;
 }
 
 static struct spool_link *link_of(const struct worker *w, const char *dir)
 {
-    for (struct spool_link *link = w->spooling.links; link; link = link->next)
+    for (struct spool_link *link = w->keeping.links; link; link = link->next)
         if (strcmp(link->dir, dir) == 0) return link;
     return NULL;
 }
@@ -382,13 +382,13 @@ static const char *keep(void *about, const char *dir, struct spool_wait *wait)
 static void look(void *about)
 {
     struct worker *w = about;
-    for (struct spool_link *link = w->spooling.links; link; link = link->next)
+    for (struct spool_link *link = w->keeping.links; link; link = link->next)
         while (link->state != LINK_AWAY && read_one(link)) continue;
 }
 
-void spooling_init(struct worker *w, uint64_t *news)
+void keeping_init(struct worker *w, uint64_t *news)
 {
-    w->spooling = (struct spooling){
+    w->keeping = (struct keeping){
         .news = news, .desk = {.keep = keep, .look = look, .about = w, .news = news}};
     w->backends.on_gated = replay_gated;
     w->backends.gated_for = w;
@@ -409,8 +409,8 @@ static struct spool_link *link_create(struct worker *w, const char *dir)
     ev_set_priority(&link->io, EV_MAXPRI - 1); /* before clients: their reads may be of what was deleted */
     ev_init(&link->retry, on_retry);
     link->io.data = link->retry.data = link;
-    link->next = w->spooling.links;
-    w->spooling.links = link;
+    link->next = w->keeping.links;
+    w->keeping.links = link;
     try_spooler(link);
     return link;
 }
@@ -434,26 +434,26 @@ static void link_destroy(struct spool_link *link, const char *why)
     free(link);
 }
 
-void spooling_release(struct worker *w)
+void keeping_release(struct worker *w)
 {
     struct spool_link *next;
-    for (struct spool_link *link = w->spooling.links; link; link = next) {
+    for (struct spool_link *link = w->keeping.links; link; link = next) {
         next = link->next;
         link_destroy(link, "moongate ends");
     }
-    w->spooling.links = NULL;
+    w->keeping.links = NULL;
 }
 
-void spooling_want(struct worker *w, const struct script *s)
+void keeping_want(struct worker *w, const struct script *s)
 {
     const struct spool_place *place;
     for (uint32_t i = 0; (place = script_spool(s, i)); i++)
         if (!link_of(w, place->dir)) (void)link_create(w, place->dir);
 }
 
-bool spooling_is_known(const struct worker *w, const char **dir)
+bool keeping_is_known(const struct worker *w, const char **dir)
 {
-    for (const struct spool_link *link = w->spooling.links; link; link = link->next) {
+    for (const struct spool_link *link = w->keeping.links; link; link = link->next) {
         *dir = link->dir;
         if (link->state != LINK_READY) return false;
     }
@@ -469,10 +469,10 @@ static bool names(const struct script *s, const char *dir)
 }
 
 /* Deletes of the script before may still come to a link that goes: those are refused. */
-void spooling_follow(struct worker *w, const struct script *s)
+void keeping_follow(struct worker *w, const struct script *s)
 {
-    struct spool_link **at = &w->spooling.links;
-    spooling_want(w, s);
+    struct spool_link **at = &w->keeping.links;
+    keeping_want(w, s);
     while (*at) {
         struct spool_link *link = *at;
         if (names(s, link->dir)) {
@@ -482,5 +482,5 @@ void spooling_follow(struct worker *w, const struct script *s)
         *at = link->next;
         link_destroy(link, "the script does not name the folder any more");
     }
-    if (w->spooling.links) w->turn.spool = &w->spooling.desk;
+    if (w->keeping.links) w->turn.spool = &w->keeping.desk;
 }
