@@ -59,8 +59,11 @@ enum {
     X(OPEN, "master", "the name is a folder; an item with its bounds (spool/place.h)")             \
     X(SHOW, "master", "number: of the question")                                                   \
     X(DROP, "master", "number: of the question; the name of a server, or all")                     \
-    X(ROWS, "spooler", "to the master; number: of the question; items: a text each")               \
-    X(ANSWERED, "spooler", "to the master; number: of the question; an item: what went wrong")
+    X(ROWS, "spooler",                                                                             \
+      "to the master; number: of the question; items: a record each (base/records.h)")             \
+    X(ANSWERED, "spooler",                                                                         \
+      "to the master; number: of the question; an item: how many were dropped, and what went "     \
+      "wrong")
 
 enum spool_word {
 #define X(name, from, meaning) SPOOL_##name,
@@ -68,10 +71,6 @@ enum spool_word {
 #undef X
         SPOOL_WORDS_N
 };
-
-/* Numbers of the items of ROWS: words with tabs between them, `open 4096 1073741824 DIR WHY` (or closed, waits: bytes, bounds)
- * and `PENDING BYTES OLDEST REPLAYING REFUSED DIR SERVER`. */
-enum spool_row { SPOOL_ROW_FOLDER, SPOOL_ROW_SERVER };
 
 struct spool_head {
     uint32_t word; /* enum spool_word, or one of a later version */

@@ -18,6 +18,7 @@
 #include "worker/entrances.h"
 #include "worker/names.h"
 #include "worker/pace.h"
+#include "worker/spooling.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -49,7 +50,8 @@ struct worker {
     struct arrivals arrivals;
     struct answers answers; /* to the master's questions */
     ev_io signals;
-    struct doors doors; /* in a single process */
+    struct doors doors;       /* in a single process */
+    struct spooling spooling; /* likewise */
     struct log_limit refusal_lines;
     ev_timer sweep;
     struct outages outages;                    /* of servers, where there is no master */

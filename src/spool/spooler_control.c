@@ -1,11 +1,10 @@
 /* What the master says. A question of an operator is answered at once, with what is true at the end of the turn before. */
 #include "spool/spooler_state.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/records.h"
 
 static void open_folder(struct spooler *s, const struct spool_said *said)
 {
@@ -34,35 +33,60 @@ static void open_folder(struct spooler *s, const struct spool_said *said)
 
 /* --- showing ----------------------------------------------------------------------------------- */
 
-static void put_row(struct spooler *s, uint64_t question, enum spool_row row, const char *text)
+/* A record is an item. */
+static void put_row(struct spooler *s, uint64_t question, struct records *r)
 {
-    if (spool_packet_add(&s->packet, row, text, strlen(text))) return;
-    peer_send(s, &s->control);
-    spool_packet_begin(&s->packet, SPOOL_ROWS, question, NULL, 0);
-    (void)!spool_packet_add(&s->packet, row, text, strlen(text));
+    if (r->len && r->len <= SPOOL_LINE_MAX && !spool_packet_add(&s->packet, 0, r->bytes, r->len)) {
+        peer_send(s, &s->control);
+        spool_packet_begin(&s->packet, SPOOL_ROWS, question, NULL, 0);
+        (void)!spool_packet_add(&s->packet, 0, r->bytes, r->len);
+    }
+    r->len = 0;
 }
 
-static void show_folder(struct spooler *s, uint64_t question, const struct folder *f)
+static void record_spool(struct records *r, const struct spooler *s, const struct folder *f,
+                         const struct spool *spool)
 {
-    static const char *const states[] = {
-        [FOLDER_CLOSED] = "closed", [FOLDER_WAITING] = "waits", [FOLDER_OPEN] = "open"};
-    char text[512];
-    snprintf(text, sizeof text, "%s\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s", states[f->state],
-             f->room.bytes, f->place.max_total, f->place.dir, f->why);
-    put_row(s, question, SPOOL_ROW_FOLDER, text);
-    for (const struct spool *spool = f->spools; spool; spool = spool->next) {
-        snprintf(text, sizeof text,
-                 "%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t%d\t%" PRIu64 "\t%s\t%s",
-                 spool_pending(spool), spool->bytes, spool->oldest, spool->lease.holder != NULL,
-                 spool->refused, f->place.dir, spool->name);
-        put_row(s, question, SPOOL_ROW_SERVER, text);
-    }
+    uint32_t oldest = spool->oldest && spool->oldest < s->time ? s->time - spool->oldest : 0;
+    record_begin(r, "spool");
+    record_text(r, "server", spool->name);
+    record_number(r, "pending", spool_pending(spool));
+    record_number(r, "bytes", spool->bytes);
+    record_number(r, "oldest_seconds", oldest);
+    record_text(r, "replaying", spool->lease.holder ? "yes" : "no");
+    record_number(r, "refused", spool->refused);
+    record_text(r, "folder", f->place.dir);
+    record_end(r);
+}
+
+static void record_folder(struct records *r, const struct folder *f)
+{
+    static const char *const states[] = {[FOLDER_CLOSED] = "closed",
+                                         [FOLDER_WAITING] = "another process has it",
+                                         [FOLDER_OPEN] = "open"};
+    record_begin(r, "folder");
+    record_text(r, "folder", f->place.dir);
+    record_text(r, "state", f->why[0] ? f->why : states[f->state]);
+    record_number(r, "bytes", f->room.bytes);
+    record_number(r, "max_total", f->place.max_total);
+    record_number(r, "max_size", f->place.max_size);
+    record_end(r);
 }
 
 static void show(struct spooler *s, uint64_t question)
 {
+    struct records r;
+    records_init(&r, SPOOL_LINE_MAX);
     spool_packet_begin(&s->packet, SPOOL_ROWS, question, NULL, 0);
-    for (const struct folder *f = s->folders; f; f = f->next) show_folder(s, question, f);
+    for (const struct folder *f = s->folders; f; f = f->next) {
+        record_folder(&r, f);
+        put_row(s, question, &r);
+        for (const struct spool *spool = f->spools; spool; spool = spool->next) {
+            record_spool(&r, s, f, spool);
+            put_row(s, question, &r);
+        }
+    }
+    records_release(&r);
     if (spool_packet_items(&s->packet)) peer_send(s, &s->control);
 }
 
