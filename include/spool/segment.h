@@ -79,10 +79,17 @@ void segment_close(struct segment *s);
 
 enum { READER_ROOM = 64 * 1024 };
 
-/* The server's name that stands in a file, and the seed. NULL, or what is wrong, in constant text. *is_torn: it was being made when the
- * machine stopped, and has no record. */
-const char *segment_open(struct segment *s, int dir, const char *base, uint32_t sequence,
-                         char server[SPOOL_NAME_MAX + 1], bool *is_torn);
+/* What a file is that was there already. */
+enum segment_state {
+    SEGMENT_GOOD,
+    SEGMENT_TORN,    /* it was being made when the machine stopped, and has no record */
+    SEGMENT_DAMAGED, /* its head is */
+    SEGMENT_FOREIGN, /* another version's, or it cannot be read now: it must stay as it is */
+};
+
+/* Opens a file that was there already, and reads its head: the server's name. *why says what is wrong, in constant text. */
+enum segment_state segment_open(struct segment *s, int dir, const char *base, uint32_t sequence,
+                                char server[SPOOL_NAME_MAX + 1], const char **why);
 
 struct reader {
     int fd;

@@ -173,20 +173,21 @@ static bool list(int dir, struct entry **to, size_t *n)
 }
 
 /* A file whose head is wrong. One that was being made has nothing in it. */
-static void put_aside(struct folder *f, const struct entry *e, const char *wrong, bool is_torn)
+static void put_aside(struct folder *f, const struct entry *e, enum segment_state state,
+                      const char *why)
 {
     char name[SEGMENT_NAME], aside[SEGMENT_NAME + 16];
     segment_name(name, e->base, e->sequence);
     snprintf(aside, sizeof aside, "%s.damaged", name);
-    if (is_torn) {
+    if (state == SEGMENT_TORN) {
         (void)unlinkat(f->dir, name, 0);
-        log_debug("spool folder %s: %s: %s: removed", f->place.dir, name, wrong);
-    } else if (renameat(f->dir, name, f->dir, aside) == 0) {
+        log_debug("spool folder %s: %s: %s: removed", f->place.dir, name, why);
+    } else if (state == SEGMENT_DAMAGED && renameat(f->dir, name, f->dir, aside) == 0) {
         log_error("spool folder %s: %s: %s: its deletes are not replayed; it is called %s now",
-                  f->place.dir, name, wrong, aside);
+                  f->place.dir, name, why, aside);
     } else {
-        log_error("spool folder %s: %s: %s: its deletes are not replayed", f->place.dir, name,
-                  wrong);
+        log_error("spool folder %s: %s: %s: its deletes are not replayed; it stays as it is",
+                  f->place.dir, name, why);
     }
 }
 
@@ -194,18 +195,23 @@ static void take_file(struct folder *f, const struct entry *e, struct spool **sp
 {
     char server[SPOOL_NAME_MAX + 1], base[SEGMENT_BASE];
     struct segment segment;
-    bool is_torn;
-    const char *wrong = segment_open(&segment, f->dir, e->base, e->sequence, server, &is_torn);
-    if (!wrong) {
+    const char *why;
+    enum segment_state state = segment_open(&segment, f->dir, e->base, e->sequence, server, &why);
+    if (state == SEGMENT_GOOD) {
         segment_base(base, server, strlen(server));
-        if (strcmp(base, e->base) != 0) wrong = "its name is that of another server's";
+        if (strcmp(base, e->base) != 0) {
+            state = SEGMENT_DAMAGED;
+            why = "the server in it is not the one that it is named after";
+        }
     }
-    if (!wrong && !*spool && !(*spool = folder_need(f, server, strlen(server))))
-        wrong = "there are too many servers";
-    if (wrong)
-        put_aside(f, e, wrong, is_torn);
-    else
+    if (state == SEGMENT_GOOD && !*spool && !(*spool = folder_need(f, server, strlen(server)))) {
+        state = SEGMENT_FOREIGN;
+        why = "there are too many servers";
+    }
+    if (state == SEGMENT_GOOD)
         spool_take(*spool, &segment);
+    else
+        put_aside(f, e, state, why);
 }
 
 /* False: errno. */

@@ -198,46 +198,60 @@ static ssize_t read_at(int fd, void *to, size_t len, uint64_t at)
     return (ssize_t)done;
 }
 
-/* NULL, or what is wrong with it. */
-static const char *head_wrong(const struct head *head, uint32_t sequence)
+static enum segment_state judge(const struct head *head, uint32_t sequence, const char **why)
 {
-    if (memcmp(head->magic, MAGIC, sizeof MAGIC) != 0) return "it does not begin as a spool does";
-    if (head->order != ORDER) return "it comes from another kind of machine";
-    if (head->version != VERSION) return "it comes from another version of moongate";
-    if (head->checksum != hash(head, offsetof(struct head, checksum), 0))
-        return "its head is damaged";
-    if (head->sequence != sequence || head->name_len == 0 || head->name_len > SPOOL_NAME_MAX)
-        return "its head is another file's";
-    return NULL;
+    if (memcmp(head->magic, MAGIC, sizeof MAGIC) != 0) {
+        *why = "it does not begin as a spool does";
+        return SEGMENT_DAMAGED;
+    }
+    if (head->order != ORDER || head->version != VERSION) {
+        *why = head->order != ORDER ? "it comes from another kind of machine"
+                                    : "it comes from another version of moongate";
+        return SEGMENT_FOREIGN;
+    }
+    bool good = head->checksum == hash(head, offsetof(struct head, checksum), 0) &&
+                head->sequence == sequence && head->name_len > 0 &&
+                head->name_len <= SPOOL_NAME_MAX;
+    if (!good) *why = "its head is damaged";
+    return good ? SEGMENT_GOOD : SEGMENT_DAMAGED;
 }
 
-const char *segment_open(struct segment *s, int dir, const char *base, uint32_t sequence,
-                         char server[SPOOL_NAME_MAX + 1], bool *is_torn)
+static enum segment_state take_head(struct segment *s, int fd, char server[SPOOL_NAME_MAX + 1],
+                                    const char **why)
 {
-    char name[SEGMENT_NAME];
     struct head head;
     struct stat about;
-    *s = (struct segment){.sequence = sequence, .fd = -1};
-    *is_torn = false;
-    segment_name(name, base, sequence);
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &about) != 0) {
-        int error = errno;
-        if (fd >= 0) close(fd);
-        return strerror(error);
+    ssize_t n = fstat(fd, &about) == 0 ? read_at(fd, &head, sizeof head, 0) : -1;
+    if (n < 0) {
+        *why = strerror(errno);
+        return SEGMENT_FOREIGN;
     }
-    ssize_t n = read_at(fd, &head, sizeof head, 0);
-    int error = errno;
-    close(fd);
-    if (n < 0) return strerror(error);
-    const char *wrong = (size_t)n < sizeof head ? "it is cut short" : head_wrong(&head, sequence);
-    *is_torn = wrong && about.st_size <= SEGMENT_HEAD;
-    if (wrong) return wrong;
+    *why = "it is cut short";
+    if ((size_t)n < sizeof head) return SEGMENT_TORN;
+    enum segment_state state = judge(&head, s->sequence, why);
+    if (state == SEGMENT_DAMAGED && about.st_size == SEGMENT_HEAD) return SEGMENT_TORN;
+    if (state != SEGMENT_GOOD) return state;
     memcpy(server, head.name, head.name_len);
     server[head.name_len] = '\0';
     s->seed = head.checksum;
     s->end = s->synced = (uint64_t)about.st_size;
-    return NULL;
+    return SEGMENT_GOOD;
+}
+
+enum segment_state segment_open(struct segment *s, int dir, const char *base, uint32_t sequence,
+                                char server[SPOOL_NAME_MAX + 1], const char **why)
+{
+    char name[SEGMENT_NAME];
+    *s = (struct segment){.sequence = sequence, .fd = -1};
+    segment_name(name, base, sequence);
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        *why = strerror(errno);
+        return SEGMENT_FOREIGN;
+    }
+    enum segment_state state = take_head(s, fd, server, why);
+    close(fd);
+    return state;
 }
 
 int reader_open(struct reader *r, int dir, const char *base, const struct segment *s, uint64_t at,
