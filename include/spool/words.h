@@ -21,8 +21,8 @@
  *
  * Rules. Numbers of KEEPs grow by one from 1 on, over all servers, on each connection. A worker counts a server as pending from the
  * moment when it sends a KEEP for it, until it gets STATE 0 *after* the KEPT or REFUSED of that KEEP. A TAKE that is not the first gets LEASED:
- * another worker replays; STATE says when it is free, or done. A TAKE of a server that has nothing gets STATE 0. A lease ends with its connection; then all get
- * STATE n. What is kept while a lease lasts comes behind, in a later GIVE of the same lease. A line that waits on the disk already is kept once.
+ * another worker replays; STATE says when it is free, or done. A TAKE of a server that has nothing gets STATE 0, and so does a REFUSED KEEP.
+ * A lease ends with its connection; then all get STATE n. What is kept while a lease lasts comes behind, in a later GIVE of the same lease. A line that waits on the disk already is kept once.
  *
  * Versions: a worker says its own in HELLO, a spooler its own in READY, and both speak the older one. There is one so far. Words that a side
  * does not know it skips; a packet that is malformed ends the connection.
@@ -57,11 +57,13 @@ enum {
     X(GIVE, "spooler", "places and lines, to the worker with the lease")                           \
     X(LEASED, "spooler", "the answer to TAKE: another worker has the lease")                       \
     X(OPEN, "master", "the name is a folder; an item with its bounds (spool/place.h)")             \
-    X(CLOSE, "master", "the name is a folder: no script names it any more")                        \
     X(SHOW, "master", "number: of the question")                                                   \
     X(DROP, "master", "number: of the question; the name of a server, or all")                     \
-    X(ROWS, "spooler", "to the master; number: of the question; items: a text each")               \
-    X(ANSWERED, "spooler", "to the master; number: of the question; an item: what went wrong")
+    X(ROWS, "spooler",                                                                             \
+      "to the master; number: of the question; items: a record each (base/records.h)")             \
+    X(ANSWERED, "spooler",                                                                         \
+      "to the master; number: of the question; an item: how many were dropped, and what went "     \
+      "wrong")
 
 enum spool_word {
 #define X(name, from, meaning) SPOOL_##name,

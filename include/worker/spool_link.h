@@ -49,10 +49,10 @@ struct spool_link {
     struct spool_link *next;
     struct worker *worker;
     enum link_state state;
-    bool is_wanted; /* the script names its folder */
-    bool is_told;   /* the log has a line that it is away */
-    int fd;         /* -1: AWAY */
-    double away;    /* when that began; as turn.now */
+    bool is_wanted;           /* the script names its folder */
+    bool is_told;             /* the log has a line that it is away */
+    int fd;                   /* -1: AWAY */
+    double away;              /* when that began; as turn.now */
     uint64_t number, settled; /* of KEEPs: said, and answered */
     struct spool_waits fresh, sent;
     struct spooled *servers;

@@ -21,7 +21,7 @@
 #include "worker/spool_link.h"
 #include "worker/worker_state.h"
 
-static const double PATIENCE = 2;               /* seconds for the answers to a packet */
+static const double PATIENCE = 2;                 /* seconds for the answers to a packet */
 static const double PAUSE = 0.05, PAUSE_MOST = 1; /* seconds between attempts: doubled each time */
 
 /* One delete. */
@@ -196,8 +196,7 @@ static void on_news(void *owner, const struct call_news *news)
 static bool parse(const struct replay_call *call, struct request *r, uint8_t *key)
 {
     const struct request_rules rules = {.max_value = 0};
-    struct request_parse p =
-        request_parse(call->batch->bytes + call->at, call->len, &rules, r);
+    struct request_parse p = request_parse(call->batch->bytes + call->at, call->len, &rules, r);
     if (p.status != REQUEST_OK || p.consumed != call->len) return false;
     if (r->command_id != COMMAND_DELETE && r->command_id != COMMAND_META_DELETE) return false;
     return !(r->meta & META_BASE64) || request_decode_key(r, key);

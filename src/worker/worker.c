@@ -397,6 +397,7 @@ void worker_release(struct worker *w)
     entrances_release(w);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
+    spooling_release(&w->spooling);
     ev_loop_destroy(w->loop);
 }
 
@@ -426,6 +427,7 @@ static int serve(struct worker *w)
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;
     }
+    if (w->seat->channel < 0) alone_spools(w, w->succession.pending);
     if (!orders_watch_signals(w)) {
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;

@@ -39,7 +39,8 @@ static void server_goes(void)
 {
     backend_stops_listening(b);
     backend_closes(b);
-    client_asks_until(c, "touch probe 0\r\n", textf("SERVER_ERROR %s Connection refused\r\n", server));
+    client_asks_until(c, "touch probe 0\r\n",
+                      textf("SERVER_ERROR %s Connection refused\r\n", server));
 }
 
 static const char *gated(void)
@@ -167,7 +168,8 @@ static void a_spooler_that_does_not_answer_costs_a_timeout(void **state)
     server_goes();
     client_sends(c, "delete k\r\n");
     (void)spooler_sees_keep(spooler, server, "delete k\r\n");
-    client_sees(c, textf("SERVER_ERROR %s Connection refused; not kept: the spooler has not answered in time\r\n",
+    client_sees(c, textf("SERVER_ERROR %s Connection refused; not kept: the spooler has not "
+                         "answered in time\r\n",
                          server));
     client_sees_nothing_more(c);
 }
@@ -201,7 +203,8 @@ static void nothing_but_deletes_reaches_a_server_for_which_deletes_wait(void **s
     spooler_has(spooler, server, 1);
     begin("");
     (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) client_asks(c, refused[i], gated());
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        client_asks(c, refused[i], gated());
     backend_has_nothing_yet(b);
     client_sends(c, "delete k\r\nmd l\r\n");
     backend_sees(b, "delete k\r\nmd l\r\n");
