@@ -38,8 +38,6 @@ struct spooled {
     enum lease_state lease;
     struct replay_batch *batch;
     uint32_t troubles; /* attempts that failed, in a row */
-    uint64_t replayed; /* deletes, by this lease */
-    double since;      /* when the lease began */
     ev_timer again;    /* runs until the next attempt */
     char name[BACKEND_NAME_MAX];
 };
@@ -80,9 +78,6 @@ void replay_later(struct spooled *s);
 
 /* GIVE. */
 void replay_take(struct spooled *s, struct spool_said *said);
-
-/* All are done: says so in the log, if it was this worker that did it. */
-void replay_finished(const struct spooled *s);
 
 /* The lease has ended, whatever ended it: what is out is not waited for. */
 void replay_end(struct spooled *s);

@@ -212,7 +212,6 @@ static void take_state(struct spool_link *link, const struct spool_said *said)
     bool is_known = s && s->waits;
     if (said->head.number == 0) {
         if (!s) return;
-        replay_finished(s);
         replay_end(s);
         s->waits = false;
         if (!is_owed(s)) drop(s);

@@ -117,7 +117,6 @@ static void count_done(const struct replay_batch *batch)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < batch->n; i++) n += batch->calls[i].is_done;
-    batch->server->replayed += n;
     if (batch->stats) batch->stats->replayed += n;
 }
 
@@ -258,10 +257,6 @@ void replay_take(struct spooled *s, struct spool_said *said)
     uint32_t conn = 0;
     struct backend *b = s->link->worker->drain.is_on ? NULL : find(s, &conn);
     if (s->batch) replay_end(s); /* which the spooler has not waited for */
-    if (s->lease != LEASE_HELD) {
-        s->since = s->link->worker->turn.now;
-        s->replayed = 0;
-    }
     s->lease = LEASE_HELD;
     s->waits = true;
     struct replay_batch *batch = s->batch = batch_create(s, said);
@@ -272,15 +267,6 @@ void replay_take(struct spooled *s, struct spool_said *said)
         send_call(&batch->calls[i], b, conn);
     batch->is_entered = false;
     look(batch);
-}
-
-void replay_finished(const struct spooled *s)
-{
-    const struct worker *w = s->link->worker;
-    if (s->lease != LEASE_HELD || s->replayed == 0) return;
-    if (log_allows(&s->link->lines, w->turn.now))
-        log_info("backend %s: %llu spooled deletes replayed in %.1f s", s->name,
-                 (unsigned long long)s->replayed, w->turn.now - s->since);
 }
 
 void replay_end(struct spooled *s)
