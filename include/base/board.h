@@ -182,6 +182,7 @@ struct board_memory {
         carried; /* counters of a board that another build has laid out, which is gone */
     struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
     struct live_slow slow[BOARD_HOUSES];       /* likewise */
+    uint64_t kept; /* how often a worker was told that deletes are on the disk: see route/spool.h */
     struct board_worker parts[];               /* house 0 has the first half of them */
 };
 

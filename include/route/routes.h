@@ -35,6 +35,7 @@ enum route_kind {
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
                      fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
     ROUTE_THROUGH, /* the first child, then a cache: the second child gets what it has stored, the third a delete where it has not */
+    ROUTE_SPOOL, /* deletes to the child, a pool; those that fail are kept on the disk: words: the folder */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */

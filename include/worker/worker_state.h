@@ -19,6 +19,7 @@
 #include "worker/names.h"
 #include "worker/pace.h"
 #include "worker/spool_child.h"
+#include "worker/keeping.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -41,6 +42,7 @@ struct worker {
     struct entrances entrances;
     struct succession succession;
     struct drain drain;
+    struct keeping keeping;
     struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;

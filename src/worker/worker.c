@@ -150,6 +150,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     succession_look(w);
     settle_look(w);
     clients_end_turn(&w->clients);
+    keeping_end_turn(w);
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
@@ -386,6 +387,7 @@ void worker_release(struct worker *w)
 {
     clients_release(&w->clients);
     turn_release(&w->turn);
+    keeping_release(w);
     succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
@@ -430,6 +432,7 @@ static int serve(struct worker *w)
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
+    keeping_init(w, &w->seat->board->memory->kept);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);
