@@ -27,7 +27,7 @@
 #include "master/steer.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
-#include "worker/spooling.h"
+#include "worker/spool_child.h"
 #include <ev.h>
 #include <stdbool.h>
 
@@ -68,7 +68,7 @@ struct master {
     struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
-    struct spooling spooling;
+    struct spool_child spool_child;
     struct rotation rotation;
     struct service service;
     struct journal journal;

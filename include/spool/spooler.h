@@ -1,6 +1,6 @@
 /* spooler: the process that has the spool folders: it alone waits for their disk.
  *
- * A child of the master (master/spooling.c), which owns it, or of a single process. It opens the folders that the master names, talks to workers
+ * A child of the master (worker/spool_child.h), which owns it, or of a single process. It opens the folders that the master names, talks to workers
  * over the socket in each folder (spool/words.h), and ends when the master closes its end of the control socket. To kill it at any
  * moment loses nothing that was acknowledged.
  */

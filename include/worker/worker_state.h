@@ -19,7 +19,7 @@
 #include "worker/keeping.h"
 #include "worker/names.h"
 #include "worker/pace.h"
-#include "worker/spooling.h"
+#include "worker/spool_child.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -52,8 +52,8 @@ struct worker {
     struct arrivals arrivals;
     struct answers answers; /* to the master's questions */
     ev_io signals;
-    struct doors doors;       /* in a single process */
-    struct spooling spooling; /* likewise */
+    struct doors doors;             /* in a single process */
+    struct spool_child spool_child; /* likewise */
     struct log_limit refusal_lines;
     ev_timer sweep;
     struct outages outages;                    /* of servers, where there is no master */

@@ -16,9 +16,10 @@ void session_run_spool(struct session *s)
     }
     if (drops) session_log(s);
     s->number = ++s->admin->questions;
-    if (!m->spooling.places_n)
+    if (!m->spool_child.places_n)
         session_fail(s, "spool: no script has named a folder for deletes (mg.spool_deletes)");
-    else if (spooling_ask(&m->spooling, drops ? SPOOL_DROP : SPOOL_SHOW, s->number, s->words[2]))
+    else if (spool_child_ask(&m->spool_child, drops ? SPOOL_DROP : SPOOL_SHOW, s->number,
+                             s->words[2]))
         session_waits(s, ADMIN_SPOOL, SPOOL_LIMIT);
     else
         session_fail(s, "spool: the spooler does not run, or does not read: try again");

@@ -269,7 +269,7 @@ void master_open_spools(struct master *m, int source)
     if (n < 0)
         log_error("script: its list of spool folders is damaged: it must not write to it");
     else
-        spooling_open(&m->spooling, places, (uint32_t)n);
+        spool_child_open(&m->spool_child, places, (uint32_t)n);
 }
 
 static void master_on_reload(void *arg, enum reload_news news)
@@ -287,7 +287,7 @@ static void master_on_reload(void *arg, enum reload_news news)
     admin_take_reload(&m->admin, news, m->reload.goes_back);
 }
 
-/* A spooling_answer. */
+/* A spool_child_answer. */
 static void master_on_spooler(void *arg, struct spool_said *said)
 {
     struct master *m = arg;
@@ -333,7 +333,7 @@ static void master_leave(void *arg)
     struct master *m = arg;
     master_let_go(m);
     crew_leave(m->crew);
-    spooling_leave(&m->spooling);
+    spool_child_leave(&m->spool_child);
     reload_cancel(&m->reload, false);
     probation_release(&m->probation);
     listeners_close(m->listeners, false);
@@ -398,11 +398,11 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->crew->arg = m;
     master_init_watchers(m);
     saver_init(&m->saver, m->loop, o->state_dir, master_leave, m);
-    spooling_init(&m->spooling, m->loop);
-    m->spooling.counts = spooling_counts(m->board->master);
-    m->spooling.leave = master_leave;
-    m->spooling.answer = master_on_spooler;
-    m->spooling.arg = m;
+    spool_child_init(&m->spool_child, m->loop);
+    m->spool_child.counts = spool_child_counts(m->board->master);
+    m->spool_child.leave = master_leave;
+    m->spool_child.answer = master_on_spooler;
+    m->spool_child.arg = m;
     return probation_init(&m->probation, m->crew, &m->reload, master_on_good, m);
 }
 
@@ -416,7 +416,7 @@ static void master_release(struct master *m)
         reload_release(&m->reload);
     }
     overview_release(m);
-    spooling_release(&m->spooling);
+    spool_child_release(&m->spool_child);
     if (m->crew) crew_destroy(m->crew);
     lookout_release(&m->lookout);
     rotation_release(&m->rotation);

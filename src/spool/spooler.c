@@ -106,9 +106,10 @@ static void close_folder(struct spooler *s, struct folder *f)
     folder_close(f);
 }
 
-/* Spools of a folder that an operator has removed are gone with it. */
-static void look_at_folders(struct spooler *s)
+/* Spools of a folder that an operator has removed are gone with it. True: one was opened. */
+static bool look_at_folders(struct spooler *s)
 {
+    bool has_opened = false;
     for (struct folder *f = s->folders; f; f = f->next) {
         if (f->state == FOLDER_OPEN && f->room.is_gone) {
             log_error(
@@ -116,20 +117,9 @@ static void look_at_folders(struct spooler *s)
                 f->place.dir);
             close_folder(s, f);
         }
-        if (f->state != FOLDER_OPEN) (void)folder_look(f, s->now);
+        if (f->state != FOLDER_OPEN && folder_look(f, s->now) == FOLDER_OPEN) has_opened = true;
     }
-}
-
-static void count(struct spooler *s)
-{
-    uint64_t pending = 0;
-    for (struct folder *f = s->folders; f; f = f->next) {
-        *s->counts->dropped += f->room.dropped;
-        f->room.dropped = 0;
-        for (const struct spool *spool = f->spools; spool; spool = spool->next)
-            pending += spool_pending(spool);
-    }
-    *s->counts->pending = pending;
+    return has_opened;
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
@@ -157,15 +147,13 @@ int spooler_run(int control, int32_t master, const struct spooler_counts *counts
     s->now = process_clock();
     s->time = (uint32_t)time(NULL);
     while (s->control.fd >= 0) {
-        look_at_folders(s);
         words_settle(s);
-        count(s);
+        if (look_at_folders(s)) words_settle(s);
         peers_sweep(s, false);
         log_catch_up();
         wait_and_act(s);
     }
     words_settle(s);
-    count(s);
     release(s);
     return EXIT_OK;
 }

@@ -22,6 +22,19 @@ static void tell_if_changed(struct spooler *s, struct folder *f, struct spool *s
     peers_say_state(s, f, spool);
 }
 
+/* What is counted is counted before anybody gets the answer. */
+static void count(struct spooler *s)
+{
+    uint64_t pending = 0;
+    for (struct folder *f = s->folders; f; f = f->next) {
+        *s->counts->dropped += f->room.dropped;
+        f->room.dropped = 0;
+        for (const struct spool *spool = f->spools; spool; spool = spool->next)
+            pending += spool_pending(spool);
+    }
+    *s->counts->pending = pending;
+}
+
 /* --- refusing ---------------------------------------------------------------------------------- */
 
 static void why_refused(const struct spool *spool, enum spool_added how, int error, char why[128])
@@ -194,6 +207,7 @@ uint64_t words_drop(struct spooler *s, struct folder *f, struct spool *spool)
     uint64_t n = spool_drop(spool);
     if (spool->lease.holder) lease_end(s, f, spool);
     spool->refused = 0;
+    count(s);
     tell_if_changed(s, f, spool);
     return n;
 }
@@ -300,14 +314,12 @@ static void note_waiting(struct spool *spool)
 {
     uint64_t n = spool_pending(spool);
     if (n && !spool->is_noted && !spool->has_failed)
-        log_info("spool %s: %" PRIu64 " deletes wait on the disk, further ones with them",
-                 spool->name, n);
+        log_info("spool %s: deletes for it wait on the disk: %" PRIu64 " so far", spool->name, n);
     spool->is_noted = n > 0;
 }
 
-void words_settle(struct spooler *s)
+static void answer_keeps(struct spooler *s)
 {
-    for (struct folder *f = s->folders; f; f = f->next) sync_folder(s, f);
     for (size_t i = 0; i < s->group_n; i++) *s->counts->kept += s->group[i].spool != NULL;
     s->group_n = 0;
     for (struct peer *p = s->peers; p; p = p->next) {
@@ -315,6 +327,13 @@ void words_settle(struct spooler *s)
         p->owes_kept = false;
         peer_say(s, p, SPOOL_KEPT, p->kept, NULL);
     }
+}
+
+void words_settle(struct spooler *s)
+{
+    for (struct folder *f = s->folders; f; f = f->next) sync_folder(s, f);
+    count(s);
+    answer_keeps(s);
     for (struct folder *f = s->folders; f; f = f->next) {
         for (struct spool *spool = f->spools; spool; spool = spool->next) {
             if (spool->lease.is_due) give(s, f, spool);
@@ -324,4 +343,5 @@ void words_settle(struct spooler *s)
         }
         folder_sweep(f);
     }
+    count(s);
 }

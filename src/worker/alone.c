@@ -59,11 +59,11 @@ void alone_spools(struct worker *w, const struct script *s)
     const struct spool_place *p;
     uint32_t n = 0;
     while (n < SPOOL_PLACES_MOST && (p = script_spool(s, n))) places[n++] = *p;
-    if (!w->spooling.loop) {
-        spooling_init(&w->spooling, w->loop);
-        w->spooling.counts = spooling_counts(row);
+    if (!w->spool_child.loop) {
+        spool_child_init(&w->spool_child, w->loop);
+        w->spool_child.counts = spool_child_counts(row);
     }
-    spooling_open(&w->spooling, places, n);
+    spool_child_open(&w->spool_child, places, n);
 }
 
 /* A succession_loaded_fn. */

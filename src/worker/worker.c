@@ -397,7 +397,7 @@ void worker_release(struct worker *w)
     entrances_release(w);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
-    spooling_release(&w->spooling);
+    spool_child_release(&w->spool_child);
     ev_loop_destroy(w->loop);
 }
 

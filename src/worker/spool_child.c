@@ -1,7 +1,7 @@
 /* The process is noticed to have ended by the control socket, whose other end it alone has. It gets no signals of a terminal and takes no SIGTERM:
  * a service manager sends that to all processes at once, and workers that drain have deletes to keep.
  */
-#include "worker/spooling.h"
+#include "worker/spool_child.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,11 +18,12 @@
 #include "base/log.h"
 #include "base/process.h"
 
-static const double BACKOFF_FIRST = 0.1, BACKOFF_MAX = 10, LIVED_WELL = 10; /* seconds */
+/* Seconds. Workers wait for a spooler before they serve (SPOOLS_WAIT in succession.c): it must be back by then. */
+static const double BACKOFF_FIRST = 0.1, BACKOFF_MAX = 1, LIVED_WELL = 10;
 static const double NAME_AGAIN = 1;
 enum { END_LIMIT = 1000 }; /* milliseconds */
 
-static bool spooling_sane(const struct spooling *s)
+static bool spool_child_sane(const struct spool_child *s)
 {
     return s->pid >= 0 && (s->control < 0 || s->pid > 0);
 }
@@ -46,7 +47,7 @@ static void close_others(int control)
     (void)close_range(from, ~0u, 0);
 }
 
-static _Noreturn void child_run(const struct spooling *s, int control, pid_t master)
+static _Noreturn void child_run(const struct spool_child *s, int control, pid_t master)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -64,13 +65,13 @@ static _Noreturn void child_run(const struct spooling *s, int control, pid_t mas
 
 /* --- what it is told --------------------------------------------------------------------------- */
 
-static bool say(const struct spooling *s, const struct spool_packet *packet)
+static bool say(const struct spool_child *s, const struct spool_packet *packet)
 {
     return s->control >= 0 &&
            send(s->control, packet->bytes, packet->len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
-static void set_timer(struct spooling *s, double seconds)
+static void set_timer(struct spool_child *s, double seconds)
 {
     ev_timer_stop(s->loop, &s->again);
     ev_timer_set(&s->again, seconds, 0);
@@ -78,7 +79,7 @@ static void set_timer(struct spooling *s, double seconds)
 }
 
 /* All folders; those that it has already get these bounds. */
-static void name_places(struct spooling *s)
+static void name_places(struct spool_child *s)
 {
     struct spool_packet packet;
     char bounds[SPOOL_PLACE_TEXT];
@@ -92,7 +93,8 @@ static void name_places(struct spooling *s)
     if (!good && s->control >= 0) set_timer(s, NAME_AGAIN);
 }
 
-bool spooling_ask(struct spooling *s, enum spool_word word, uint64_t question, const char *name)
+bool spool_child_ask(struct spool_child *s, enum spool_word word, uint64_t question,
+                     const char *name)
 {
     struct spool_packet packet;
     assert(word == SPOOL_SHOW || word == SPOOL_DROP);
@@ -103,7 +105,7 @@ bool spooling_ask(struct spooling *s, enum spool_word word, uint64_t question, c
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-static double next_delay(struct spooling *s, double lived)
+static double next_delay(struct spool_child *s, double lived)
 {
     if (lived >= LIVED_WELL || s->backoff == 0) s->backoff = BACKOFF_FIRST;
     double delay = s->backoff;
@@ -112,7 +114,7 @@ static double next_delay(struct spooling *s, double lived)
 }
 
 /* -1 with errno, and nothing has changed. */
-static pid_t fork_it(int ends[2], const struct spooling *s)
+static pid_t fork_it(int ends[2], const struct spool_child *s)
 {
     sigset_t mask;
     pid_t master = getpid();
@@ -129,7 +131,7 @@ static pid_t fork_it(int ends[2], const struct spooling *s)
     return pid;
 }
 
-static void start(struct spooling *s)
+static void start(struct spool_child *s)
 {
     int ends[2];
     assert(s->pid == 0 && s->control < 0 && !s->is_over);
@@ -150,7 +152,7 @@ static void start(struct spooling *s)
 }
 
 /* False: it is still ending. Where there is a default loop that has reaped it, there is no status. */
-static bool reap(struct spooling *s)
+static bool reap(struct spool_child *s)
 {
     int status = 0;
     pid_t pid = waitpid(s->pid, &status, WNOHANG);
@@ -159,7 +161,7 @@ static bool reap(struct spooling *s)
     return true;
 }
 
-static void on_end(struct spooling *s)
+static void on_end(struct spool_child *s)
 {
     ev_io_stop(s->loop, &s->reader);
     close(s->control);
@@ -175,10 +177,10 @@ static void on_end(struct spooling *s)
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    struct spooling *s = timer->data;
+    struct spool_child *s = timer->data;
     (void)loop;
     (void)events;
-    assert(spooling_sane(s));
+    assert(spool_child_sane(s));
     if (s->control >= 0) {
         name_places(s);
         return;
@@ -194,7 +196,7 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     static _Alignas(8) unsigned char bytes[SPOOL_PACKET + 1];
-    struct spooling *s = watcher->data;
+    struct spool_child *s = watcher->data;
     struct spool_said said;
     (void)loop;
     (void)events;
@@ -207,7 +209,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     on_end(s);
 }
 
-struct spooler_counts spooling_counts(struct board_row *row)
+struct spooler_counts spool_child_counts(struct board_row *row)
 {
     return (struct spooler_counts){.kept = &row->spool_kept,
                                    .replayed = &row->spool_replayed,
@@ -216,15 +218,15 @@ struct spooler_counts spooling_counts(struct board_row *row)
                                    .pending = &row->spool_pending};
 }
 
-void spooling_init(struct spooling *s, struct ev_loop *loop)
+void spool_child_init(struct spool_child *s, struct ev_loop *loop)
 {
-    *s = (struct spooling){.loop = loop, .control = -1};
+    *s = (struct spool_child){.loop = loop, .control = -1};
     ev_init(&s->reader, on_readable);
     ev_init(&s->again, on_again);
     s->reader.data = s->again.data = s;
 }
 
-static void add_place(struct spooling *s, const struct spool_place *p)
+static void add_place(struct spool_child *s, const struct spool_place *p)
 {
     uint32_t i = 0;
     while (i < s->places_n && strcmp(s->places[i].dir, p->dir) != 0) i++;
@@ -238,7 +240,7 @@ static void add_place(struct spooling *s, const struct spool_place *p)
     if (i == s->places_n) s->places_n++;
 }
 
-void spooling_open(struct spooling *s, const struct spool_place *places, uint32_t n)
+void spool_child_open(struct spool_child *s, const struct spool_place *places, uint32_t n)
 {
     if (s->is_over) return;
     for (uint32_t i = 0; i < n; i++) add_place(s, &places[i]);
@@ -249,14 +251,14 @@ void spooling_open(struct spooling *s, const struct spool_place *places, uint32_
         start(s);
 }
 
-void spooling_finish(struct spooling *s)
+void spool_child_finish(struct spool_child *s)
 {
     s->is_over = true;
     ev_timer_stop(s->loop, &s->again);
     if (s->control >= 0) shutdown(s->control, SHUT_WR);
 }
 
-void spooling_leave(struct spooling *s)
+void spool_child_leave(struct spool_child *s)
 {
     if (!s->loop) return;
     ev_timer_stop(s->loop, &s->again);
@@ -266,10 +268,10 @@ void spooling_leave(struct spooling *s)
     s->pid = 0;
 }
 
-void spooling_release(struct spooling *s)
+void spool_child_release(struct spool_child *s)
 {
     if (!s->loop) return; /* it was never prepared */
-    spooling_finish(s);
+    spool_child_finish(s);
     if (s->control >= 0) {
         double until = process_clock() + END_LIMIT / 1000.0;
         struct pollfd end = {.fd = s->control};
@@ -278,5 +280,5 @@ void spooling_release(struct spooling *s)
         if (!end.revents) kill(s->pid, SIGKILL);
     }
     if (s->pid) (void)reap(s);
-    spooling_leave(s);
+    spool_child_leave(s);
 }
