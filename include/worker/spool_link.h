@@ -38,6 +38,7 @@ struct spooled {
     enum lease_state lease;
     struct replay_batch *batch;
     uint32_t troubles; /* attempts that failed, in a row */
+    double failed;     /* when the last one did; as turn.now */
     ev_timer again;    /* runs until the next attempt */
     char name[BACKEND_NAME_MAX];
 };
@@ -47,7 +48,6 @@ struct spool_link {
     struct spool_link *next;
     struct worker *worker;
     enum link_state state;
-    bool is_wanted;           /* the script names its folder */
     bool is_told;             /* the log has a line that it is away */
     int fd;                   /* -1: AWAY */
     double away;              /* when that began; as turn.now */

@@ -87,13 +87,18 @@ void replay_later(struct spooled *s)
     ev_timer_start(s->link->worker->loop, &s->again);
 }
 
+/* A server that ends each connection would have one attempt follow the other at once. */
 void replay_gated(void *about, const struct backend *b)
 {
     const struct worker *w = about;
     for (struct spool_link *link = w->keeping.links; link; link = link->next)
         for (struct spooled *s = link->servers, *next; s; s = next) {
             next = s->next;
-            if (strcmp(s->name, b->name) == 0) replay_try(s);
+            if (strcmp(s->name, b->name) != 0) continue;
+            if (w->turn.now - s->failed > PAUSE_MOST)
+                replay_try(s);
+            else
+                replay_later(s);
         }
 }
 
@@ -131,6 +136,7 @@ static void end(struct replay_batch *batch)
     s->batch = NULL;
     batch_free(batch);
     s->troubles = has_failed ? s->troubles + 1 : 0;
+    if (has_failed) s->failed = link->worker->turn.now;
     if (place) link_say(link, SPOOL_DONE, place, s->name);
     if (!has_failed || link->state != LINK_READY) return;
     link_say(link, SPOOL_LEAVE, 0, s->name);
