@@ -95,6 +95,8 @@ local rows = {
     "mg.shadow { a, to = b, index_range = { 0, 1 } }",
     "mg.shadow { a, to = b, index_range = { 1, 2 } }",
     "mg.shadow { a, to = b, keys = { 0, 0.5 } }",
+    "mg.spool_deletes { a, dir = '/var/spool/moongate' }",
+    "mg.failover { mg.spool_deletes { a, dir = '/var/spool/moongate' }, b }",
     "mg.staging { a, b, exptime = 60 }",
     "mg.staging { a, b }",
     "mg.warm_up { a, b, exptime = 60 }",

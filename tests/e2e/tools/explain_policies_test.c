@@ -181,6 +181,12 @@ static const struct row rows[] = {
     {"shadow", "mg.shadow { a, to = b, share = 1 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, while fewer than 1000 are in flight: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "get k",
+     "a@1: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k q",
+     "a@1, and kept in /var/spool/m while the server is down: md k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k C7",
+     "a@1: md k C7\n"},
     {"staging", "mg.staging { a, b, exptime = 60 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, on a miss or an error of a: get k\n"
