@@ -8,7 +8,7 @@
 #define MOONGATE_BACKEND_GATE_H
 
 #include "backend/data.h"
-#include "protocol/request.h"
+#include "protocol/command.h"
 
 /* What a client learns. */
 #define GATE_REASON "spooled deletes wait"
@@ -26,11 +26,12 @@ bool gate_is_closed(const struct backends *set, const char *name);
 /* Frees the list. */
 void gates_release(struct backends *set);
 
-/* True: r goes to a gated server, too: it gives no value, and what it removes is to go anyway. flush_all and stats are among these. */
-static inline bool gate_lets(const struct request *r)
+/* True: a request with that command goes to a gated server, too: it gives no value, and what it removes is to go anyway. flush_all and
+ * stats are among these. */
+static inline bool gate_lets(unsigned command)
 {
-    return r->command_id == COMMAND_DELETE || r->command_id == COMMAND_META_DELETE ||
-           command_info(r->command_id)->shape == SHAPE_ADMIN;
+    return command == COMMAND_DELETE || command == COMMAND_META_DELETE ||
+           command_info(command)->shape == SHAPE_ADMIN;
 }
 
 #endif

@@ -183,7 +183,7 @@ struct board_memory {
     struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
     struct live_slow slow[BOARD_HOUSES];       /* likewise */
     uint64_t kept; /* how often a worker was told that deletes are on the disk: see route/spool.h */
-    struct board_worker parts[];               /* house 0 has the first half of them */
+    struct board_worker parts[]; /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */

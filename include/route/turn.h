@@ -70,7 +70,8 @@ struct turn {
     void *seen_owner; /* for whom the next call is sent at once, as in seen.h; or NULL */
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
-    struct spool_desk *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
+    struct spool_desk
+        *spool;         /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
     bool is_explaining; /* a function is only followed: its request is no write */
     bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
 };

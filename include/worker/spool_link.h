@@ -38,8 +38,7 @@ struct spooled {
     enum lease_state lease;
     struct replay_batch *batch;
     uint32_t troubles; /* attempts that failed, in a row */
-    uint64_t replayed; /* deletes, by this lease */
-    double since;      /* when the lease began */
+    double failed;     /* when the last one did; as turn.now */
     ev_timer again;    /* runs until the next attempt */
     char name[BACKEND_NAME_MAX];
 };
@@ -49,10 +48,9 @@ struct spool_link {
     struct spool_link *next;
     struct worker *worker;
     enum link_state state;
-    bool is_wanted; /* the script names its folder */
-    bool is_told;   /* the log has a line that it is away */
-    int fd;         /* -1: AWAY */
-    double away;    /* when that began; as turn.now */
+    bool is_told;             /* the log has a line that it is away */
+    int fd;                   /* -1: AWAY */
+    double away;              /* when that began; as turn.now */
     uint64_t number, settled; /* of KEEPs: said, and answered */
     struct spool_waits fresh, sent;
     struct spooled *servers;
@@ -80,9 +78,6 @@ void replay_later(struct spooled *s);
 
 /* GIVE. */
 void replay_take(struct spooled *s, struct spool_said *said);
-
-/* All are done: says so in the log, if it was this worker that did it. */
-void replay_finished(const struct spooled *s);
 
 /* The lease has ended, whatever ended it: what is out is not waited for. */
 void replay_end(struct spooled *s);

@@ -339,7 +339,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(usual) && !may_wait(usual, r, how))
         return refuse(b, how, usual->reason, reason);
-    if (__builtin_expect(b->is_gated, 0) && !gate_lets(r))
+    if (__builtin_expect(b->is_gated, 0) && !gate_lets(r->command_id))
         return refuse(b, how, GATE_REASON, reason);
     if (__builtin_expect(b->is_framed, 0)) return send_framed(usual, r, how, reason);
     struct conn *conn = conn_for(b, usual, r);

@@ -66,8 +66,7 @@ static bool is_to_keep(const struct request *r, const struct backend *b,
 {
     if (!b || !(result->kind & RESULT_FAILS_OVER) || request_place(r) & PLACE_COMPARES)
         return false;
-    return !result->news || !result->news->response ||
-           !classic_is_lacking(result->news->response);
+    return !result->news || !result->news->response || !classic_is_lacking(result->news->response);
 }
 
 /* --- the flow: it waits for the spooler ---------------------------------------------------------- */

@@ -10,13 +10,16 @@ static const char *refused(const struct route *route)
     if (route->kind != ROUTE_POOL) return "takes a pool, and no other route";
     const struct pool_settings *settings = &route->pool->settings;
     if (settings->on_failure == ON_FAILURE_REHASH)
-        return "takes no pool with on_failure = \"rehash\": while a server is down its deletes go to another one, "
+        return "takes no pool with on_failure = \"rehash\": while a server is down its deletes go "
+               "to another one, "
                "and the old values are there when it is back";
     if (settings->backend.eject != EJECTS_NONE)
-        return "takes no pool with eject = \"twemproxy\": while a server is out its deletes go to another one, and "
+        return "takes no pool with eject = \"twemproxy\": while a server is out its deletes go to "
+               "another one, and "
                "the old values are there when it is back";
     if (settings->selector.distribution == DISTRIBUTION_RANDOM)
-        return "takes no pool with distribution = \"random\": a delete would meet its key by chance";
+        return "takes no pool with distribution = \"random\": a delete would meet its key by "
+               "chance";
     return NULL;
 }
 

@@ -212,7 +212,6 @@ static void take_state(struct spool_link *link, const struct spool_said *said)
     bool is_known = s && s->waits;
     if (said->head.number == 0) {
         if (!s) return;
-        replay_finished(s);
         replay_end(s);
         s->waits = false;
         if (!is_owed(s)) drop(s);
@@ -388,8 +387,8 @@ static void look(void *about)
 
 void keeping_init(struct worker *w, uint64_t *news)
 {
-    w->keeping = (struct keeping){
-        .news = news, .desk = {.keep = keep, .look = look, .about = w, .news = news}};
+    w->keeping = (struct keeping){.news = news,
+                                  .desk = {.keep = keep, .look = look, .about = w, .news = news}};
     w->backends.on_gated = replay_gated;
     w->backends.gated_for = w;
 }
@@ -406,7 +405,8 @@ static struct spool_link *link_create(struct worker *w, const char *dir)
     spool_waits_init(&link->fresh);
     spool_waits_init(&link->sent);
     ev_init(&link->io, on_io);
-    ev_set_priority(&link->io, EV_MAXPRI - 1); /* before clients: their reads may be of what was deleted */
+    ev_set_priority(&link->io,
+                    EV_MAXPRI - 1); /* before clients: their reads may be of what was deleted */
     ev_init(&link->retry, on_retry);
     link->io.data = link->retry.data = link;
     link->next = w->keeping.links;

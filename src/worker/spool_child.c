@@ -18,7 +18,8 @@
 #include "base/log.h"
 #include "base/process.h"
 
-static const double BACKOFF_FIRST = 0.1, BACKOFF_MAX = 10, LIVED_WELL = 10; /* seconds */
+/* Seconds. Workers wait for a spooler before they serve (SPOOLS_WAIT in succession.c): it must be back by then. */
+static const double BACKOFF_FIRST = 0.1, BACKOFF_MAX = 1, LIVED_WELL = 10;
 static const double NAME_AGAIN = 1;
 enum { END_LIMIT = 1000 }; /* milliseconds */
 

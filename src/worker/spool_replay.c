@@ -21,7 +21,7 @@
 #include "worker/spool_link.h"
 #include "worker/worker_state.h"
 
-static const double PATIENCE = 2;               /* seconds for the answers to a packet */
+static const double PATIENCE = 2;                 /* seconds for the answers to a packet */
 static const double PAUSE = 0.05, PAUSE_MOST = 1; /* seconds between attempts: doubled each time */
 
 /* One delete. */
@@ -87,13 +87,18 @@ void replay_later(struct spooled *s)
     ev_timer_start(s->link->worker->loop, &s->again);
 }
 
+/* A server that ends each connection would have one attempt follow the other at once. */
 void replay_gated(void *about, const struct backend *b)
 {
     const struct worker *w = about;
     for (struct spool_link *link = w->keeping.links; link; link = link->next)
         for (struct spooled *s = link->servers, *next; s; s = next) {
             next = s->next;
-            if (strcmp(s->name, b->name) == 0) replay_try(s);
+            if (strcmp(s->name, b->name) != 0) continue;
+            if (w->turn.now - s->failed > PAUSE_MOST)
+                replay_try(s);
+            else
+                replay_later(s);
         }
 }
 
@@ -117,7 +122,6 @@ static void count_done(const struct replay_batch *batch)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < batch->n; i++) n += batch->calls[i].is_done;
-    batch->server->replayed += n;
     if (batch->stats) batch->stats->replayed += n;
 }
 
@@ -132,6 +136,7 @@ static void end(struct replay_batch *batch)
     s->batch = NULL;
     batch_free(batch);
     s->troubles = has_failed ? s->troubles + 1 : 0;
+    if (has_failed) s->failed = link->worker->turn.now;
     if (place) link_say(link, SPOOL_DONE, place, s->name);
     if (!has_failed || link->state != LINK_READY) return;
     link_say(link, SPOOL_LEAVE, 0, s->name);
@@ -196,8 +201,7 @@ static void on_news(void *owner, const struct call_news *news)
 static bool parse(const struct replay_call *call, struct request *r, uint8_t *key)
 {
     const struct request_rules rules = {.max_value = 0};
-    struct request_parse p =
-        request_parse(call->batch->bytes + call->at, call->len, &rules, r);
+    struct request_parse p = request_parse(call->batch->bytes + call->at, call->len, &rules, r);
     if (p.status != REQUEST_OK || p.consumed != call->len) return false;
     if (r->command_id != COMMAND_DELETE && r->command_id != COMMAND_META_DELETE) return false;
     return !(r->meta & META_BASE64) || request_decode_key(r, key);
@@ -259,10 +263,6 @@ void replay_take(struct spooled *s, struct spool_said *said)
     uint32_t conn = 0;
     struct backend *b = s->link->worker->drain.is_on ? NULL : find(s, &conn);
     if (s->batch) replay_end(s); /* which the spooler has not waited for */
-    if (s->lease != LEASE_HELD) {
-        s->since = s->link->worker->turn.now;
-        s->replayed = 0;
-    }
     s->lease = LEASE_HELD;
     s->waits = true;
     struct replay_batch *batch = s->batch = batch_create(s, said);
@@ -273,15 +273,6 @@ void replay_take(struct spooled *s, struct spool_said *said)
         send_call(&batch->calls[i], b, conn);
     batch->is_entered = false;
     look(batch);
-}
-
-void replay_finished(const struct spooled *s)
-{
-    const struct worker *w = s->link->worker;
-    if (s->lease != LEASE_HELD || s->replayed == 0) return;
-    if (log_allows(&s->link->lines, w->turn.now))
-        log_info("backend %s: %llu spooled deletes replayed in %.1f s", s->name,
-                 (unsigned long long)s->replayed, w->turn.now - s->since);
 }
 
 void replay_end(struct spooled *s)

@@ -264,7 +264,8 @@ static void end_wait(struct worker *w)
         log_warn("script %s: does not wait for the first answer of %u discover%s any longer",
                  succession_name(w), open, open == 1 ? "y" : "ies");
     if (!keeping_is_known(w, &dir))
-        log_error("spool %s: no spooler has said for which servers deletes wait: this worker serves without, and "
+        log_error("spool %s: no spooler has said for which servers deletes wait: this worker "
+                  "serves without, and "
                   "may read what was deleted",
                   dir);
     found(w);

@@ -135,8 +135,8 @@ struct spooler *spooler_listens(void)
 {
     struct spooler *s = stage_memory(sizeof *s);
     s->dir = textf("%s/spool", program_folder());
-    s->actor = (struct actor){
-        .fd = -1, .rank = RANK_PROGRAM, .acts = spooler_acts, .leaves = leaves};
+    s->actor =
+        (struct actor){.fd = -1, .rank = RANK_PROGRAM, .acts = spooler_acts, .leaves = leaves};
     if (mkdir(s->dir, 0700) < 0) stage_fails("no folder for a spooler");
     hold(s->dir);
     listen_there(s);
