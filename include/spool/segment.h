@@ -3,7 +3,7 @@
  * A plain value, owned by its spool. The descriptor is open only while records are added; a reader has its own. All paths are names in the
  * folder. Of the spooler's process alone, as everything that touches the disk.
  *
- * A file is only ever added to; what is wrong in it (a torn end, a damaged record) is skipped by whoever reads it.
+ * A file is only ever added to; what is wrong in it (a torn end, a damaged record) is skipped by its readers.
  */
 #ifndef MOONGATE_SPOOL_SEGMENT_H
 #define MOONGATE_SPOOL_SEGMENT_H
