@@ -195,7 +195,8 @@ static bool may_pump(struct copy *c)
 {
     struct service *service = c->how->service;
     if (c->was_stopped) return false;
-    if (!c->is_served) c->is_served = !service || service_has_asked(service);
+    if (!c->is_served && c->counts->moves > 0)
+        c->is_served = !service || (service_has_asked(service) && !service_trouble(service));
     return c->is_served;
 }
 
