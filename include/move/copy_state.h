@@ -116,6 +116,7 @@ struct copy_server {
     double failing_since; /* 0: it answers */
     bool is_given_up;     /* it has not answered for as long as the patience */
     bool was_put_off;     /* the pass before could not copy all that goes there */
+    bool is_unread;       /* it has not listed all its keys */
     uint64_t lost, put_off;
     char why[COPY_REASON];
 };

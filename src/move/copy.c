@@ -263,9 +263,12 @@ static void complain(struct copy *c)
 {
     for (uint32_t i = 0; i < c->servers_n; i++) {
         const struct copy_server *s = &c->servers[i];
+        const char *name = c->tier->servers[i].name;
+        if (s->is_unread)
+            fprintf(stderr, "moongate: %s: has not listed all its keys: %s\n", name, s->why);
         if (s->lost > 0)
-            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", c->tier->servers[i].name,
-                    (unsigned long long)s->lost, s->why);
+            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", name, (unsigned long long)s->lost,
+                    s->why);
     }
 }
 

@@ -121,6 +121,17 @@ static void what_goes_to_a_dead_server_is_lost_and_nothing_else(void **state)
     assert_int_equal(count_of(at_third, "c", 300), 300);
 }
 
+static void an_old_server_that_was_never_there_is_named(void **state)
+{
+    struct moving s = moving_starts();
+    memcached_kill(s.a);
+    struct run run = moongate_runs("copy", s.old, s.new, "--json", "--repeat", "--passes", "1",
+                                   "--patience", "0.3", NULL);
+    exits(run, LOSES);
+    copy_counts(run, "unread_servers", 1);
+    has(run.err, textf("%s: has not listed all its keys: ", memcached_address(s.a)));
+}
+
 static void an_old_server_that_dies_loses_what_it_had(void **state)
 {
     struct moving s = moving_starts();
@@ -223,6 +234,7 @@ int main(void)
         play(a_new_server_that_comes_back_gets_its_items),
         play(a_new_server_that_dies_is_waited_for),
         play(what_goes_to_a_dead_server_is_lost_and_nothing_else),
+        play(an_old_server_that_was_never_there_is_named),
         play(an_old_server_that_dies_loses_what_it_had),
         play(an_old_server_that_is_restarted_loses_what_it_had),
         play(a_frozen_old_server_goes_on),
