@@ -126,11 +126,11 @@ function M.route(target, life, near)
 end
 
 -- The remaining time to live of a key in `source`, as an exptime; nil when it has expired.
-local function remaining(source, key)
+local function remaining(source, key, less)
     local asked = C.mg_now(script)
     local res = M.ask(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
     if C.mg_now(script) - asked > WAY_MOST then return nil end
-    return M.may(res) and M.exptime_of(res.ttl, MARGIN) or nil
+    return M.may(res) and M.exptime_of(res.ttl, less) or nil
 end
 
 --- Seconds that an old copy may live, for an exptime as M.exptime returns it.
@@ -143,15 +143,16 @@ end
 -- @param exptime         as M.exptime returns it
 -- @param missing boolean ask the target first, and fill it only after a miss
 -- @param put             the route into the target, as M.route returns it
+-- @param less number     seconds that a copy lives less with exptime "same"; nil: two
 -- @return table  later(req, res): in the background; now(req, res): waits. Both after M.begin
-function M.into(target, source, exptime, missing, put)
+function M.into(target, source, exptime, missing, put, less)
     local same = exptime == "same"
 
     -- Sends `add`. Runs in a function that waits.
     local function send(add, key)
         if missing and not M.look(target, key):is_miss() then return end
         if same then
-            local left = remaining(source, key)
+            local left = remaining(source, key, less or MARGIN)
             if not left then return end
             if add.command == "ms" then add:set_flag("T", left) else add.exptime = left end
         end

@@ -29,7 +29,9 @@ local M = {}
 
 local TRIES = 4
 local PAUSE = 0.01 -- seconds before the second try
-local LESS = 1     -- seconds that a renewed item lives less: servers' clocks tick in seconds
+
+--- Seconds that a copy lives less than the item, as servers' clocks tick in seconds.
+M.LESS = 1
 
 local stores = { set = true, add = true, replace = true, cas = true }
 local touches = { touch = true, gat = true, gats = true }
@@ -95,7 +97,7 @@ local function renewer(first, put, place)
         for try = 1, TRIES do
             fill.begin(place)
             local res = fill.ask(first, request.meta_get(key, is_plain(key) and "v f t" or "b v f t"))
-            local exptime = fill.may(res) and fill.exptime_of(res.ttl, LESS)
+            local exptime = fill.may(res) and fill.exptime_of(res.ttl, M.LESS)
             if not exptime then
                 if is_gone then return res end
                 local gone = forget(req)
