@@ -115,6 +115,23 @@ function M.mark_alone(req, put) return mark(req, put, C.MG_FILL_READ_AMONG_PLANS
 --- Marks `put`, or without it req itself, as a copy of what req, a write, has made elsewhere since M.begin.
 function M.mark_after(req, put) return mark(req, put, C.MG_FILL_WROTE) end
 
+-- The route that a set of req's key goes through, and that set; nil: no route.
+local function to_set(route, req)
+    local key = req.key
+    local set = is_plain(key) and request.set(key, "", 0, 0) or request.meta_set(key, "", "b")
+    return routes.number_of(async.follow(route, set)), set
+end
+
+--- True when a set of the request's key goes through both routes to the same server. Pools are compared, behind policies
+-- that choose one; behind other policies two servers count as different.
+function M.is_same_place(req, route, other)
+    local at, serial = kept.handle(req)
+    local one, set = to_set(route, req)
+    local two, as = to_set(other, req)
+    return one and two
+        and C.mg_fill_is_same_place(script, at, serial, one, built.pointer(set), two, built.pointer(as))
+end
+
 --- The route through which copies go into `target`, and a number for the place.
 -- @param life number   seconds that an old copy may live there
 -- @param near boolean  its items may be deleted: they are cached from elsewhere
