@@ -16,8 +16,11 @@ struct verify_counts {
     uint64_t corrected; /* the new place had something else */
     uint64_t added;     /* it had nothing */
     uint64_t removed;   /* the old place had nothing any more */
+    uint64_t
+        kept; /* the old place was restarted, and so has nothing: what the new one has is right, and stays */
     uint64_t differing; /* what could not be settled */
     uint32_t unread;    /* servers that did not list their keys to the end */
+    uint32_t rounds;    /* 1; more if servers were restarted meanwhile */
     double seconds;
 };
 
