@@ -42,6 +42,7 @@ struct copy_item {
     struct copy_source *source;
     struct copy_epoch *epoch;
     struct tier_call call;
+    size_t value;     /* bytes */
     size_t reserved;  /* bytes of copy.reserved */
     int64_t exptime;  /* as in struct dump_key */
     uint32_t dump;    /* the source's number of the dump that named it */
