@@ -116,6 +116,7 @@ struct copy_server {
     double failing_since; /* 0: it answers */
     bool is_given_up;     /* it has not answered for as long as the patience */
     bool was_put_off;     /* the pass before could not copy all that goes there */
+    bool is_unread;       /* it has not listed all its keys */
     uint64_t lost, put_off;
     char why[COPY_REASON];
 };
@@ -142,6 +143,7 @@ struct copy {
     uint64_t copied_before;          /* this pass */
     uint64_t put_off;                /* items of this pass that the next one is to copy */
     bool only_put_off; /* this pass copies to servers to which the last one could not */
+    bool is_served;    /* the service has said that it writes to both places */
     bool was_stopped;
     bool has_failed; /* a complaint was printed */
 };

@@ -154,9 +154,20 @@ static void set_rates(struct copy *c)
     (void)allowance_look(&c->keys, now);
 }
 
+/* Else what is copied may be old before clients look for it. */
+static void look_at_service(struct copy *c)
+{
+    const char *trouble = c->how->service ? service_trouble(c->how->service) : NULL;
+    if (!trouble || c->was_stopped) return;
+    progress_clear(&c->progress);
+    fprintf(stderr, "moongate: copy: %s\n", trouble);
+    c->was_stopped = true;
+}
+
 static void look(struct copy *c)
 {
     c->wall = time(NULL);
+    look_at_service(c);
     look_at_servers(c);
     copy_items_look(c);
     show(c);
@@ -179,12 +190,22 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     if (has_ended(c) && !goes_on(c)) ev_break(loop, EVBREAK_ALL);
 }
 
+/* Nothing is copied before the service has said that it writes to both places. */
+static bool may_pump(struct copy *c)
+{
+    struct service *service = c->how->service;
+    if (c->was_stopped) return false;
+    if (!c->is_served && c->counts->moves > 0)
+        c->is_served = !service || (service_has_asked(service) && !service_trouble(service));
+    return c->is_served;
+}
+
 static void on_pump(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     struct copy *c = prepare->data;
     (void)loop;
     (void)events;
-    if (!c->was_stopped) copy_items_pump(c);
+    if (may_pump(c)) copy_items_pump(c);
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *signal, int events)
@@ -242,9 +263,12 @@ static void complain(struct copy *c)
 {
     for (uint32_t i = 0; i < c->servers_n; i++) {
         const struct copy_server *s = &c->servers[i];
+        const char *name = c->tier->servers[i].name;
+        if (s->is_unread)
+            fprintf(stderr, "moongate: %s: has not listed all its keys: %s\n", name, s->why);
         if (s->lost > 0)
-            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", c->tier->servers[i].name,
-                    (unsigned long long)s->lost, s->why);
+            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", name, (unsigned long long)s->lost,
+                    s->why);
     }
 }
 

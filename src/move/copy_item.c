@@ -54,7 +54,7 @@ void copy_item_lose(struct copy_item *item, uint32_t where, const char *why)
 {
     struct copy *c = item->source->copy;
     struct copy_server *server = copy_server(c, where);
-    if (!server->lost++) snprintf(server->why, sizeof server->why, "%s", why);
+    if (!server->lost++ && why != server->why) snprintf(server->why, sizeof server->why, "%s", why);
     c->counts->lost++;
     free_item(item, true);
 }

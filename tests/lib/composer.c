@@ -53,6 +53,7 @@ static const char *const forms[] = {
     "mg.coalesce { @ }",
     "mg.hedge { @, @, least = 0.001, most = <0.002|0.02|0.1> }",
     "mg.hedge { @, @, percentile = 0.5 }",
+    "mg.compare { @, @, share = <0.5|1>, again = <0|0.01><|, most = 3> }",
     "mg.negative_cache { @, ttl = <0.01|1>, keys = <8|1000> }",
     "mg.delay { @, <before|after> = <0.001|0.02> }",
     "mg.delay { @, before = 0.005, after = 0.005 }",

@@ -109,6 +109,19 @@ static const struct row rows[] = {
      "b@2, on an error of a: set k 0 60 1\n"},
     {"hash", "mg.hash { a, b }", "get k",
      "a@1: get k\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "gets k",
+     "a@1: gets k\n"
+     "b@2, in the background, to compare its answer with that of a: get k\n"
+     "a@1, in the background, again, when the answers differ: get k\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "get k",
+     "a@1: get k\n"
+     "b@2, in the background, to compare its answer with that of a: get k\n"},
+    {"compare", "mg.compare { a, b }", "mg k k v c O5",
+     "a@1: mg k k v c O5\n"
+     "b@2, 5 % of requests, in the background, to compare its answer with that of a: mg k v\n"
+     "a@1, 5 % of requests, in the background, again, when the answers differ: mg k v\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "set k 0 0 1",
+     "a@1: set k 0 0 1\n"},
     {"hedge", "mg.hedge { a, b }", "get k",
      "a@1: get k\n"
      "b@2, on an error of a or when it is slow (1 to 250 ms, by its usual times): get k\n"},
@@ -168,6 +181,12 @@ static const struct row rows[] = {
     {"shadow", "mg.shadow { a, to = b, share = 1 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, while fewer than 1000 are in flight: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "get k",
+     "a@1: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k q",
+     "a@1, and kept in /var/spool/m while the server is down: md k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k C7",
+     "a@1: md k C7\n"},
     {"staging", "mg.staging { a, b, exptime = 60 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, on a miss or an error of a: get k\n"
