@@ -16,6 +16,7 @@
 #include "move/copy.h"
 #include "placement/hash.h"
 #include "tools/admin_link.h"
+#include "tools/rate.h"
 #include "tools/tool.h"
 #include "tools/verify_print.h"
 #include "worker/option_table.h"
@@ -93,24 +94,6 @@ static const struct option_table table = {
     .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_script,
 };
-
-/* NUMBER[k|m][/s], or max. False after a complaint. */
-static bool read_rate(const char *text, double *to)
-{
-    char *end;
-    *to = INFINITY;
-    if (!text || strcmp(text, "max") == 0) return true;
-    *to = strtod(text, &end);
-    if (*end == 'k')
-        *to *= 1e3, end++;
-    else if (*end == 'm')
-        *to *= 1e6, end++;
-    if (strcmp(end, "/s") == 0) end += 2;
-    if (end > text && !*end && *to >= 1 && *to <= 1e9) return true;
-    fprintf(stderr, "moongate: --rate: not a rate: %s: give one such as 20k/s, 500/s or max\n",
-            text);
-    return false;
-}
 
 /* --- what is printed ---------------------------------------------------------------------------- */
 
@@ -301,7 +284,7 @@ static int run(struct copy_options *o)
                            .dry_run = o->dry_run,
                            .quiet = o->json,
                            .identity = identity_of(o)};
-    if (!read_rate(o->rate, &how.rate)) return EXIT_USAGE;
+    if (!rate_read(o->rate, &how.rate)) return EXIT_USAGE;
     for (size_t i = 0; i < TIER_SIDES; i++) o->how.paths[i] = o->scripts[i];
     o->how.flags = FOREIGN_FLAGS(o);
     if (isfinite(how.rate)) (void)setpriority(PRIO_PROCESS, 0, 10);
