@@ -23,7 +23,7 @@
 static const double TICK = 0.002, LOOK = 0.05, SAVE = 2;
 
 /* Seconds of the rate that may be sent at once; keys that are looked at for each item of the rate. */
-static const double BURST = 0.004, KEYS = 5;
+static const double BURST = 0.01, KEYS = 5;
 
 /* --- servers ------------------------------------------------------------------------------------ */
 
@@ -152,6 +152,8 @@ static void set_rates(struct copy *c)
         allowance_set(&c->keys, c->how->dry_run ? INFINITY : rate * KEYS, BURST, now);
     }
     (void)allowance_look(&c->keys, now);
+    (void)allowance_look(&c->items, now);
+    (void)allowance_look(&c->bytes, now);
 }
 
 /* Else what is copied may be old before clients look for it. */
