@@ -228,6 +228,7 @@ static void verify(const struct copy_options *o, struct tier *tier, const struct
                                     .most_load = how->most_load,
                                     .patience = how->patience,
                                     .settle = o->settle,
+                                    .service = how->service,
                                     .dry_run = how->dry_run,
                                     .quiet = how->quiet};
     d->has_verified = true;
@@ -266,7 +267,8 @@ static bool find_service(const struct copy_options *o, struct addr_spec *spec)
 /* What is copied may be old at once unless writes go to both places, or another pass follows. */
 static bool needs_service(const struct copy_options *o)
 {
-    return !o->repeat && !o->dry_run && !o->verify_only;
+    if (o->dry_run) return false;
+    return o->service || (!o->repeat && !o->verify_only);
 }
 
 static int run(struct copy_options *o)
@@ -295,10 +297,10 @@ static int run(struct copy_options *o)
         how.service = &service;
     }
     if (done.has_copied) done.copy_end = copy_run(&tier, &how, &done.copied);
-    if (how.service) service_close(&service);
     enum copy_end end = done.copy_end;
     bool may_verify = !done.has_copied || end == COPY_WHOLE || end == COPY_LOSES;
     if (may_verify && (o->verify || o->verify_only)) verify(o, &tier, &how, &done);
+    if (how.service) service_close(&service);
     tier_close(&tier);
     if (end == COPY_REFUSED) return EXIT_SYSTEM;
     print(o, &done);

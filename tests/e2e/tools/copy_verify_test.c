@@ -26,7 +26,7 @@ struct scene {
     struct memcached *servers[SERVERS];
     struct moongate *m;   /* what clients use */
     struct moongate *old; /* the old script, to be asked what it finds */
-    const char *old_file, *new_file, *new_text;
+    const char *old_file, *new_file, *new_text, *admin;
     struct client *clients[CLIENTS];
 };
 
@@ -46,8 +46,9 @@ static void opens(struct scene *s, const char *both)
     s->new_text = textf(MG "return %s\n", new);
     s->old_file = moongate_script_file(old_text);
     s->new_file = moongate_script_file(s->new_text);
+    s->admin = textf("%s/admin", program_folder());
     s->m = moongate_start(textf(MG "local old, new = %s, %s\nreturn %s\n", old, new, both), "-j",
-                          "2", NULL);
+                          "2", "--admin", textf("unix:%s", s->admin), NULL);
     s->old = moongate_start(old_text, NULL);
     for (unsigned i = 0; i < CLIENTS; i++) s->clients[i] = client_connects(s->m);
 }
@@ -114,9 +115,10 @@ static struct copying *copy_starts(struct scene *s)
     const char *folder = program_folder();
     c->out = textf("%s/out", folder);
     c->err = textf("%s/err", folder);
-    const char *argv[] = {getenv("MOONGATE"), "copy", s->old_file, s->new_file, "--verify",
-                          "--settle",         "0.3",  "--rate",    "3k/s",      "--json",
-                          "--patience",       "5",    "--load",    "0",         NULL};
+    const char *argv[] = {
+        getenv("MOONGATE"), "copy",     s->old_file, s->new_file, "--verify", "--service",
+        s->admin,           "--settle", "0.3",       "--rate",    "3k/s",     "--json",
+        "--patience",       "5",        "--load",    "0",         NULL};
     int out = open(c->out, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     int err = open(c->err, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     program_start(&c->program, argv, out, err);
