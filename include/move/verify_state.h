@@ -134,6 +134,7 @@ struct verify {
     ev_signal interrupted, terminated;
     int64_t wall; /* seconds since 1970 */
     double began, look_at;
+    bool is_served; /* the service has said that it writes to both places */
     bool was_stopped;
 };
 

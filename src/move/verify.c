@@ -98,6 +98,16 @@ static void go_on(struct verify *v)
         verify_ask_servers(v);
 }
 
+/* Else what is right now may be old before clients look for it. */
+static void look_at_service(struct verify *v)
+{
+    const char *trouble = v->how->service ? service_trouble(v->how->service) : NULL;
+    if (!trouble || v->was_stopped) return;
+    progress_clear(&v->progress);
+    fprintf(stderr, "moongate: copy: %s\n", trouble);
+    v->was_stopped = true;
+}
+
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct verify *v = timer->data;
@@ -107,6 +117,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     verify_sources_look(v);
     if (tier_now(v->tier) >= v->look_at) {
         v->look_at = tier_now(v->tier) + LOOK;
+        look_at_service(v);
         checks_look(v);
         show(v);
     }
@@ -115,11 +126,20 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     if (v->stage == VERIFY_DONE) ev_break(loop, EVBREAK_ALL);
 }
 
+/* Nothing is changed before the service has said that it writes to both places. */
+static bool may_pump(struct verify *v)
+{
+    struct service *service = v->how->service;
+    if (!v->is_served && v->counts->moves > 0)
+        v->is_served = !service || (service_has_asked(service) && !service_trouble(service));
+    return v->is_served || v->stage == VERIFY_NEW;
+}
+
 static void on_pump(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     (void)loop;
     (void)events;
-    checks_pump(prepare->data);
+    if (may_pump(prepare->data)) checks_pump(prepare->data);
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *signal, int events)

@@ -181,21 +181,6 @@ static struct request set_by_cas(const struct check *c, char flags[TIER_FLAGS])
     return r;
 }
 
-/* Servers without meta commands delete by no cas, but store by one what has expired already. */
-static struct request delete_by_cas(const struct check *c, char flags[TIER_FLAGS])
-{
-    const struct tier_key *key = &c->to.key;
-    if (!verify_server(c->v, c->to.server)->uses_get || key->is_base64) {
-        snprintf(flags, TIER_FLAGS, "C%llu", (unsigned long long)c->new.cas);
-        return tier_meta(COMMAND_META_DELETE, key, flags);
-    }
-    struct request r = tier_add(key, 0, -1);
-    r.command_id = COMMAND_CAS;
-    r.number = c->new.cas;
-    r.value_at = (uintptr_t) "";
-    return r;
-}
-
 /* An old server was started again since the verification began: it has lost what it had, and clients' writes have kept the new place
  * right. */
 static bool is_old_restarted(const struct check *c)
@@ -218,7 +203,8 @@ static void write_new(struct check *c, const struct found *found)
         return;
     }
     if (removes)
-        r = delete_by_cas(c, flags);
+        r = reading_delete(&c->to.key, c->new.cas, verify_server(c->v, c->to.server)->uses_get,
+                           flags);
     else if (c->new.state == READING_MISS)
         r = tier_add(&c->to.key, c->old.flags, tier_exptime(left_of(c), c->v->wall));
     else

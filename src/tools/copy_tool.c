@@ -16,6 +16,7 @@
 #include "move/copy.h"
 #include "placement/hash.h"
 #include "tools/admin_link.h"
+#include "tools/rate.h"
 #include "tools/tool.h"
 #include "tools/verify_print.h"
 #include "worker/option_table.h"
@@ -93,24 +94,6 @@ static const struct option_table table = {
     .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_script,
 };
-
-/* NUMBER[k|m][/s], or max. False after a complaint. */
-static bool read_rate(const char *text, double *to)
-{
-    char *end;
-    *to = INFINITY;
-    if (!text || strcmp(text, "max") == 0) return true;
-    *to = strtod(text, &end);
-    if (*end == 'k')
-        *to *= 1e3, end++;
-    else if (*end == 'm')
-        *to *= 1e6, end++;
-    if (strcmp(end, "/s") == 0) end += 2;
-    if (end > text && !*end && *to >= 1 && *to <= 1e9) return true;
-    fprintf(stderr, "moongate: --rate: not a rate: %s: give one such as 20k/s, 500/s or max\n",
-            text);
-    return false;
-}
 
 /* --- what is printed ---------------------------------------------------------------------------- */
 
@@ -245,6 +228,7 @@ static void verify(const struct copy_options *o, struct tier *tier, const struct
                                     .most_load = how->most_load,
                                     .patience = how->patience,
                                     .settle = o->settle,
+                                    .service = how->service,
                                     .dry_run = how->dry_run,
                                     .quiet = how->quiet};
     d->has_verified = true;
@@ -283,7 +267,8 @@ static bool find_service(const struct copy_options *o, struct addr_spec *spec)
 /* What is copied may be old at once unless writes go to both places, or another pass follows. */
 static bool needs_service(const struct copy_options *o)
 {
-    return !o->repeat && !o->dry_run && !o->verify_only;
+    if (o->dry_run) return false;
+    return o->service || (!o->repeat && !o->verify_only);
 }
 
 static int run(struct copy_options *o)
@@ -301,7 +286,7 @@ static int run(struct copy_options *o)
                            .dry_run = o->dry_run,
                            .quiet = o->json,
                            .identity = identity_of(o)};
-    if (!read_rate(o->rate, &how.rate)) return EXIT_USAGE;
+    if (!rate_read(o->rate, &how.rate)) return EXIT_USAGE;
     for (size_t i = 0; i < TIER_SIDES; i++) o->how.paths[i] = o->scripts[i];
     o->how.flags = FOREIGN_FLAGS(o);
     if (isfinite(how.rate)) (void)setpriority(PRIO_PROCESS, 0, 10);
@@ -312,10 +297,10 @@ static int run(struct copy_options *o)
         how.service = &service;
     }
     if (done.has_copied) done.copy_end = copy_run(&tier, &how, &done.copied);
-    if (how.service) service_close(&service);
     enum copy_end end = done.copy_end;
     bool may_verify = !done.has_copied || end == COPY_WHOLE || end == COPY_LOSES;
     if (may_verify && (o->verify || o->verify_only)) verify(o, &tier, &how, &done);
+    if (how.service) service_close(&service);
     tier_close(&tier);
     if (end == COPY_REFUSED) return EXIT_SYSTEM;
     print(o, &done);
