@@ -76,15 +76,16 @@ static int later_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Parts of workers that are gone count, too. */
+/* Parts of workers that are gone count, too, and those of the master before an upgrade. */
 uint32_t compared_gather(const struct board *board, const char *name, struct compared_sample *to,
                          uint32_t most)
 {
-    size_t room = (size_t)board->parts_n * COMPARED_KEPT, n = 0;
+    const struct board_memory *memory = board->memory;
+    size_t room = (size_t)memory->parts_n * COMPARED_KEPT, n = 0;
     struct compared_sample *all = malloc(room * sizeof *all);
     if (!all) return 0;
     for (size_t i = 0; i < room; i++) {
-        const struct compared *c = &board->parts[i / COMPARED_KEPT].compared;
+        const struct compared *c = &memory->parts[i / COMPARED_KEPT].compared;
         if (!read_place(&c->places[i % COMPARED_KEPT], &all[n])) continue;
         if (!name || strcmp(name, all[n].name) == 0) n++;
     }

@@ -108,7 +108,7 @@ static uint64_t *cell_of(struct board_comparison *counts, unsigned kind)
 /* With the key as the client knows it. */
 static void keep_sample(const struct flow *flow, unsigned kind)
 {
-    static const struct look none = {.server = "", .ttl = COMPARED_NO_TTL};
+    static const struct look none = {.ttl = COMPARED_NO_TTL};
     const struct own *own = flow->own;
     const struct request *r = &flow->kept->r;
     const struct look *old = &own->looks[OLD],
