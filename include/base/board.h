@@ -106,7 +106,10 @@
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
-    X(bytes_written, COUNTER, "bytes written to clients")
+    X(bytes_written, COUNTER, "bytes written to clients")                                          \
+    X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
+    X(recorded_requests, COUNTER, "requests recorded")                                             \
+    X(recorded_lost, COUNTER, "requests not recorded because the reader was slow")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;

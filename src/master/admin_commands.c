@@ -393,6 +393,7 @@ void session_run(struct session *s)
         [ADMIN_hot] = run_hot,
         [ADMIN_compare] = session_run_compare,
         [ADMIN_watch] = session_run_watch,
+        [ADMIN_record] = session_run_record,
         [ADMIN_slow] = session_run_slow,
         [ADMIN_reload] = run_reload,
         [ADMIN_rollback] = run_rollback,

@@ -1,0 +1,35 @@
+/* tally: requests counted by a name: a command, a prefix, a client, an error.
+ *
+ * Embedded in its owner, which calls tally_release. I6: TALLY_MOST names; those that come when it is full are counted as others.
+ */
+#ifndef MOONGATE_TOOLS_TALLY_H
+#define MOONGATE_TOOLS_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TALLY_MOST = 65536, TALLY_NAME = 128 };
+
+struct tally_row {
+    uint64_t requests, hits, misses, errors;
+    uint8_t len;
+    uint8_t name[TALLY_NAME]; /* any bytes; cut where it was longer */
+};
+
+struct tally {
+    struct tally_row *rows; /* in the order in which they came; after tally_sort by requests */
+    uint32_t *places;       /* a table of 1 + place in rows; 0: free */
+    uint32_t n;
+    struct tally_row others;
+};
+
+void tally_init(struct tally *t);
+void tally_release(struct tally *t);
+
+/* The row of that name, to be counted in. Valid until the next call. */
+struct tally_row *tally_at(struct tally *t, const void *name, size_t len);
+
+/* The row with most requests comes first. Nothing is counted afterwards. */
+void tally_sort(struct tally *t);
+
+#endif
