@@ -41,6 +41,8 @@
     X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
     X(tls_resumed, COUNTER, "of them: those that resumed a session")                               \
     X(tls_failures, COUNTER, "TLS handshakes that failed, or did not end in time")                 \
+    X(spooled, COUNTER, "deletes that are kept on the disk: it did not carry them out")            \
+    X(replayed, COUNTER, "deletes from the disk that it carried out later")                        \
     X(bytes_read, COUNTER, "bytes read from it")                                                   \
     X(bytes_written, COUNTER, "bytes written to it")
 

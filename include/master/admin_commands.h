@@ -41,6 +41,8 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
     X(undrain, "undrain", "SERVER", 1, 1, CHANGE, "take that back")                                \
     X(weight, "weight", "SERVER [POOL] NUMBER|reset", 2, 3, CHANGE,                                \
       "another weight for that server, in one pool or in all; reset: the script's")                \
+    X(spool, "spool", "[drop SERVER|all]", 0, 2, SHOW_OR_SET,                                      \
+      "deletes on the disk that wait for their servers; drop: forget those of a server, or all")   \
     X(log_level, "log-level", "[error|warn|info|debug|trace|reset]", 0, 1, SHOW_OR_SET,            \
       "from which level on lines are logged; reset: as the options say")                           \
     X(kill, "kill", "CLIENT", 1, 1, CHANGE, "close a client, by its id or its address")            \

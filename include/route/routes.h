@@ -37,6 +37,7 @@ enum route_kind {
     ROUTE_COMPARE, /* the first child; the second gets reads, too, and both answers are compared: most_in_flight, seconds;
                       word: the name under which it is counted */
     ROUTE_THROUGH, /* the first child, then a cache: the second child gets what it has stored, the third a delete where it has not */
+    ROUTE_SPOOL, /* deletes to the child, a pool; those that fail are kept on the disk: words: the folder */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */

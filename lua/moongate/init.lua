@@ -100,6 +100,7 @@ local policies = {
     "rate_limit",
     "set_ttl",
     "shadow",
+    "spool_deletes",
     "staging",
     "warm_up",
     "zone_failover",

@@ -400,6 +400,7 @@ void session_run(struct session *s)
         [ADMIN_drain] = session_run_steering,
         [ADMIN_undrain] = session_run_steering,
         [ADMIN_weight] = session_run_steering,
+        [ADMIN_spool] = session_run_spool,
         [ADMIN_log_level] = run_log_level,
         [ADMIN_kill] = session_run_clients,
         [ADMIN_upgrade] = run_upgrade,

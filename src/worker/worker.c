@@ -150,6 +150,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     succession_look(w);
     settle_look(w);
     clients_end_turn(&w->clients);
+    keeping_end_turn(w);
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
@@ -386,6 +387,7 @@ void worker_release(struct worker *w)
 {
     clients_release(&w->clients);
     turn_release(&w->turn);
+    keeping_release(w);
     succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
@@ -395,6 +397,7 @@ void worker_release(struct worker *w)
     entrances_release(w);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
+    spool_child_release(&w->spool_child);
     ev_loop_destroy(w->loop);
 }
 
@@ -424,10 +427,12 @@ static int serve(struct worker *w)
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;
     }
+    if (w->seat->channel < 0) alone_spools(w, w->succession.pending);
     if (!orders_watch_signals(w)) {
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
+    keeping_init(w, &w->seat->board->memory->kept);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);
