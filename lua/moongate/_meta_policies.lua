@@ -39,6 +39,7 @@
 ---@class moongate.MigrateOptions: moongate.Children
 ---@field start number     seconds since 1970
 ---@field interval number  seconds; the keys move within twice that time
+---@field writes "one"|"both"|nil  "both": what changes an item goes to both routes until the end
 
 ---@class moongate.L1L2Options: moongate.Children
 ---@field exptime number|"same"|nil  how long values live in L1: seconds, or as in L2

@@ -103,7 +103,7 @@ static const char *const forms[] = {
     "mg.l1_l2 { mg.modify_key { @, add = 'N.' }, @, negative = 1<|, exptime = 60> }",
     "mg.warm_up { @, @<|, exptime = 60> }",
     "mg.staging { @, @<|, exptime = 60> }",
-    "mg.migrate { @, @, start = os.time() - <-5|0|1|100>, interval = <1|3> }",
+    "mg.migrate { @, @, start = os.time() - <-5|0|1|100>, interval = <1|3><|, writes = 'both'> }",
     "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
     "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
     "mg.async(function(req) mg.spawn(@, req) mg.sleep(0.001) mg.spawn(@, req) return mg.call(@, "

@@ -392,6 +392,7 @@ static const char *const kinds[][2] = {
     {"LOG", "log_requests"},
     {"LEVELS", "l1_l2"},
     {"THROUGH", "l1_l2"},
+    {"SPOOL", "spool_deletes"},
     {"PREFIX", "by_prefix"},
     {"ROUTE", "by_route_prefix"},
     {"COMMAND", "by_command"},
