@@ -9,7 +9,7 @@
 
 #include "base/latency.h"
 #include "record/file.h"
-#include "tools/tally.h"
+#include "tools/recording_tally.h"
 
 struct recording_sum {
     uint64_t requests, hits, misses, errors, noreply;
@@ -18,7 +18,7 @@ struct recording_sum {
     uint64_t gaps, gap_us;
     uint32_t least_share, most_share;      /* of UINT32_MAX */
     struct latency times, values, answers; /* values, answers: bytes in the place of microseconds */
-    struct tally commands, results, prefixes, clients, texts;
+    struct recording_tally commands, results, prefixes, clients, texts;
 };
 
 void recording_sum_init(struct recording_sum *s);

@@ -11,20 +11,20 @@ enum { LINES = 10 };
 void recording_sum_init(struct recording_sum *s)
 {
     *s = (struct recording_sum){.first_us = UINT64_MAX, .least_share = UINT32_MAX};
-    tally_init(&s->commands);
-    tally_init(&s->results);
-    tally_init(&s->prefixes);
-    tally_init(&s->clients);
-    tally_init(&s->texts);
+    recording_tally_init(&s->commands);
+    recording_tally_init(&s->results);
+    recording_tally_init(&s->prefixes);
+    recording_tally_init(&s->clients);
+    recording_tally_init(&s->texts);
 }
 
 void recording_sum_release(struct recording_sum *s)
 {
-    tally_release(&s->commands);
-    tally_release(&s->results);
-    tally_release(&s->prefixes);
-    tally_release(&s->clients);
-    tally_release(&s->texts);
+    recording_tally_release(&s->commands);
+    recording_tally_release(&s->results);
+    recording_tally_release(&s->prefixes);
+    recording_tally_release(&s->clients);
+    recording_tally_release(&s->texts);
 }
 
 /* --- counting ---------------------------------------------------------------------------------- */
@@ -57,7 +57,7 @@ static void take_client(struct recording_sum *s, const struct take *t)
 {
     char name[TALLY_NAME];
     int n = snprintf(name, sizeof name, "%u/%u", t->worker, t->client);
-    count(tally_at(&s->clients, name, (size_t)n), t->result);
+    count(recording_tally_at(&s->clients, name, (size_t)n), t->result);
 }
 
 void recording_sum_take(struct recording_sum *s, const struct recording *r, const struct take *t)
@@ -77,10 +77,11 @@ void recording_sum_take(struct recording_sum *s, const struct recording *r, cons
     note(&s->times, t->us);
     if (t->value_len || t->value) note(&s->values, t->value_len);
     if (t->result == LIVE_HIT) note(&s->answers, t->bytes);
-    count(tally_at(&s->commands, command, strlen(command)), t->result);
-    count(tally_at(&s->results, result, strlen(result)), t->result);
-    if (t->key_len) count(tally_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), t->result);
-    if (t->error_len) count(tally_at(&s->texts, t->error, t->error_len), t->result);
+    count(recording_tally_at(&s->commands, command, strlen(command)), t->result);
+    count(recording_tally_at(&s->results, result, strlen(result)), t->result);
+    if (t->key_len)
+        count(recording_tally_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), t->result);
+    if (t->error_len) count(recording_tally_at(&s->texts, t->error, t->error_len), t->result);
     take_client(s, t);
 }
 
@@ -146,17 +147,17 @@ static void print_numbers(const char *name, const struct latency *l, const char 
     fprintf(out, " mean %.0f%s\n", (double)l->sum_us / (double)n, unit);
 }
 
-static void print_more(const struct tally *t, FILE *out)
+static void print_more(const struct recording_tally *t, FILE *out)
 {
     if (t->n > LINES) fprintf(out, "and %u more\n", t->n - LINES);
     if (t->others.requests)
         fprintf(out, "and %llu requests of others\n", (unsigned long long)t->others.requests);
 }
 
-static void print_tally(const char *name, struct tally *t, uint64_t requests, FILE *out)
+static void print_tally(const char *name, struct recording_tally *t, uint64_t requests, FILE *out)
 {
     char text[4 * TALLY_NAME + 2];
-    tally_sort(t);
+    recording_tally_sort(t);
     if (t->n == 0) return;
     fprintf(out, "\n%-24s %12s %7s %7s %10s\n", name, "requests", "share", "hits", "errors");
     for (uint32_t i = 0; i < t->n && i < LINES; i++) {
@@ -173,10 +174,10 @@ static void print_tally(const char *name, struct tally *t, uint64_t requests, FI
 }
 
 /* Names that are texts stand behind their numbers. */
-static void print_texts(const char *name, struct tally *t, uint64_t requests, FILE *out)
+static void print_texts(const char *name, struct recording_tally *t, uint64_t requests, FILE *out)
 {
     char text[4 * TALLY_NAME + 2];
-    tally_sort(t);
+    recording_tally_sort(t);
     if (t->n == 0) return;
     fprintf(out, "\n%12s %7s  %s\n", "requests", "share", name);
     for (uint32_t i = 0; i < t->n && i < LINES; i++) {

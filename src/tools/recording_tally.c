@@ -1,4 +1,4 @@
-#include "tools/tally.h"
+#include "tools/recording_tally.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,21 +8,21 @@
 
 enum { PLACES = 2 * TALLY_MOST };
 
-void tally_init(struct tally *t)
+void recording_tally_init(struct recording_tally *t)
 {
-    *t = (struct tally){.rows = malloc(TALLY_MOST * sizeof *t->rows),
-                        .places = calloc(PLACES, sizeof *t->places)};
+    *t = (struct recording_tally){.rows = malloc(TALLY_MOST * sizeof *t->rows),
+                                  .places = calloc(PLACES, sizeof *t->places)};
     if (!t->rows || !t->places) abort();
 }
 
-void tally_release(struct tally *t)
+void recording_tally_release(struct recording_tally *t)
 {
     free(t->rows);
     free(t->places);
-    *t = (struct tally){.n = 0};
+    *t = (struct recording_tally){.n = 0};
 }
 
-struct tally_row *tally_at(struct tally *t, const void *name, size_t len)
+struct tally_row *recording_tally_at(struct recording_tally *t, const void *name, size_t len)
 {
     if (len > TALLY_NAME) len = TALLY_NAME;
     uint32_t at = bucket_hash(name, len) % PLACES;
@@ -48,7 +48,7 @@ static int by_requests(const void *a, const void *b)
     return order ? order : (p->len > q->len) - (p->len < q->len);
 }
 
-void tally_sort(struct tally *t)
+void recording_tally_sort(struct recording_tally *t)
 {
     free(t->places);
     t->places = NULL;
