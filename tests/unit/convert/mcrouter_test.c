@@ -115,7 +115,7 @@ static void deletes_are_kept_where_the_flag_says(void **state)
                "mg.spool_deletes { servers.a[2], dir = '/var/spool/x' }");
     check_with(&flags,
                OVER("{'type': 'PoolRoute', 'pool': 'a', 'shadows': [{'target': 'NullRoute', "
-                    "'index_range': [0, 0], 'key_fraction_range': [0.0, 1.0]}]}"),
+                    "'index_range': [0, 1], 'key_fraction_range': [0, 1]}]}"),
                "mg.shadow { routes[1], to = mg.null(), index_range = { 0, 1 }, pool = pools.a }");
     check(OVER("'PoolRoute|a'"), "['/././'] = pools.a }");
     check_error_with(&flags, OVER("{'type': 'PoolRoute', 'pool': 'a', 'asynclog': 'yes'}"),
