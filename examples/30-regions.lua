@@ -1,5 +1,5 @@
 -- 30: regions. Each region has servers of its own; applications read and write those of theirs. A delete goes to the
--- other region, too, so that nobody there reads what is old. If a server cannot be reached, its deletes wait on the disk.
+-- other region, too, so that nobody there reads what is old. For a server out of reach, deletes wait on the disk.
 local mg = require "moongate"
 
 local west = mg.pool { "127.0.0.1:11311", "127.0.0.1:11312", name = "west" }
