@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -105,6 +106,24 @@ static void what_makes_no_sense_is_not_read(void **state)
     board_destroy(board);
 }
 
+/* The new process of an upgrade shows what the old one has kept. */
+static void samples_outlive_an_upgrade(void **state)
+{
+    struct board *old = board_create_files(1, SHARED);
+    struct board_losses losses;
+    struct board_files files;
+    (void)state;
+    add(old, 0, COMPARED_only_old, 1);
+    files =
+        (struct board_files){dup(old->files.board), dup(old->files.shared), dup(old->files.writes)};
+    struct board *new = board_adopt(1, SHARED, &files, 1, &losses);
+    assert_non_null(new);
+    add(new, 1, COMPARED_only_old, 2);
+    assert_string_equal(times(new, NULL, 9), "2 1");
+    board_destroy(old);
+    board_destroy(new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +131,7 @@ int main(void)
         cmocka_unit_test(a_name_picks_its_own),
         cmocka_unit_test(old_ones_make_room_and_errors_hide_no_difference),
         cmocka_unit_test(what_makes_no_sense_is_not_read),
+        cmocka_unit_test(samples_outlive_an_upgrade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
