@@ -119,6 +119,25 @@ static void the_gate_stays_closed_while_there_is_no_spooler(void **state)
     client_sees(c, "END\r\n");
 }
 
+static void an_answer_that_comes_after_the_lease_is_not_told(void **state)
+{
+    prepare();
+    spooler_has(spooler, server, 1);
+    begin("");
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    spooler_gives(spooler, server, 1, "delete a\r\n", NULL);
+    backend_sees(b, "delete a\r\n");
+    spooler_dies(spooler);
+    spooler_is_back(spooler);
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    spooler_says(spooler, SPOOL_LEASED, 0, server);
+    client_sends(c, "delete b\r\n");
+    backend_sees(b, "delete b\r\n");
+    backend_answers(b, "DELETED\r\nDELETED\r\n");
+    client_sees(c, "DELETED\r\n");
+    spooler_has_nothing_yet(spooler);
+}
+
 static void a_spooler_that_talks_nonsense_is_left(void **state)
 {
     prepare();
@@ -158,6 +177,7 @@ int main(void)
         play(a_lease_of_another_worker_is_waited_for),
         play(what_was_said_is_said_again_to_the_next_spooler),
         play(the_gate_stays_closed_while_there_is_no_spooler),
+        play(an_answer_that_comes_after_the_lease_is_not_told),
         play(a_spooler_that_talks_nonsense_is_left),
         play(a_drain_waits_for_what_is_being_kept),
     };
