@@ -53,7 +53,7 @@ void folder_sweep(struct folder *f);
 /* Before spools are synced: new files are in the folder. 0, or errno. */
 int folder_sync(struct folder *f) __attribute__((warn_unused_result));
 
-/* Somebody has removed it from the disk. */
+/* It was removed from the disk. */
 bool folder_is_gone(const struct folder *f);
 
 #endif

@@ -3,7 +3,7 @@
  * A plain value, owned by its spool. The descriptor is open only while records are added; a reader has its own. All paths are names in the
  * folder. Of the spooler's process alone, as everything that touches the disk.
  *
- * A file is only ever added to; what is wrong in it (a torn end, a damaged record) is skipped by whoever reads it.
+ * A file is only ever added to; what is wrong in it (a torn end, a damaged record) is skipped by its readers.
  */
 #ifndef MOONGATE_SPOOL_SEGMENT_H
 #define MOONGATE_SPOOL_SEGMENT_H
@@ -26,6 +26,7 @@ struct segment {
     uint32_t sequence; /* of this file among those of its server; grows */
     int fd;            /* -1: nothing is added to it any more */
     uint64_t seed;     /* of its records' checksums */
+    uint64_t epoch;    /* files that were begun until all was done have the same one */
     uint64_t end;      /* bytes that are written */
     uint64_t synced;   /* of these, on the disk */
     uint64_t last;     /* the number of its last delete */
@@ -48,8 +49,8 @@ void segment_name(char name[SEGMENT_NAME], const char *base, uint32_t sequence);
 /* Splits a file's name. False: it is no segment. */
 bool segment_parse(const char *name, char base[SEGMENT_BASE], uint32_t *sequence);
 
-/* Makes a new file with its head. 0, or errno; then there is no file. */
-int segment_create(struct segment *s, int dir, const char *base, uint32_t sequence,
+/* Makes a new file of that epoch with its head. 0, or errno; then there is no file. */
+int segment_create(struct segment *s, int dir, const char *base, uint32_t sequence, uint64_t epoch,
                    const char *server, size_t len) __attribute__((warn_unused_result));
 
 /* The bytes that a record of len bytes takes. */

@@ -53,6 +53,8 @@ struct spool {
     struct segment *segments; /* in order; the last one may be open */
     uint32_t segments_n;
     uint32_t sequence;           /* of the next file */
+    uint64_t epoch;              /* of the files; 0: there is none yet */
+    bool is_mixed;               /* they are of several: a disk has brought some back */
     uint64_t bytes;              /* of its files, what is in the buffer included */
     uint64_t last, synced;       /* numbers: of the last delete, of the last that is on the disk */
     struct spool_place_in done;  /* before it all is done */

@@ -56,7 +56,7 @@ struct spooler {
     size_t group_n, group_room;
     double now; /* of process_clock, at the beginning of the turn */
     uint32_t time;
-    struct spool_packet packet; /* for whoever writes one; nothing keeps it */
+    struct spool_packet packet; /* the one that is being written; nothing keeps it */
 };
 
 /* --- spooler_peers.c --------------------------------------------------------------------------- */

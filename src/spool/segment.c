@@ -28,7 +28,7 @@ struct head {
     uint32_t order, version;
     uint32_t sequence, name_len;
     uint64_t random; /* two files are never the same */
-    uint64_t reserved;
+    uint64_t epoch;
     char name[SPOOL_NAME_MAX + 1];
     uint64_t checksum; /* of all before it */
 };
@@ -98,20 +98,21 @@ static int write_all(int fd, const void *bytes, size_t len, uint64_t at)
     return 0;
 }
 
-int segment_create(struct segment *s, int dir, const char *base, uint32_t sequence,
+int segment_create(struct segment *s, int dir, const char *base, uint32_t sequence, uint64_t epoch,
                    const char *server, size_t len)
 {
     char name[SEGMENT_NAME];
     struct head head;
     assert(len <= SPOOL_NAME_MAX);
     segment_name(name, base, sequence);
-    *s = (struct segment){.sequence = sequence, .fd = -1};
+    *s = (struct segment){.sequence = sequence, .fd = -1, .epoch = epoch};
     memset(&head, 0, sizeof head);
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     memcpy(head.name, server, len);
     head.order = ORDER;
     head.version = VERSION;
     head.sequence = sequence;
+    head.epoch = epoch;
     head.name_len = (uint32_t)len;
     (void)!getrandom(&head.random, sizeof head.random, GRND_NONBLOCK);
     head.checksum = hash(&head, offsetof(struct head, checksum), 0);
@@ -234,6 +235,7 @@ static enum segment_state take_head(struct segment *s, int fd, char server[SPOOL
     memcpy(server, head.name, head.name_len);
     server[head.name_len] = '\0';
     s->seed = head.checksum;
+    s->epoch = head.epoch;
     s->end = s->synced = (uint64_t)about.st_size;
     return SEGMENT_GOOD;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "placement/hash.h"
@@ -82,6 +83,8 @@ void spool_reset(struct spool *s)
     s->done = s->given = (struct spool_place_in){.number = s->last};
     s->answered = s->handed = s->synced = s->last;
     s->oldest = s->next_oldest = 0;
+    s->epoch = 0;
+    s->is_mixed = false;
     known_clear(&s->known);
     free(s->buffer);
     s->buffer = NULL;
@@ -120,8 +123,10 @@ static int flush_and_sync(struct spool *s)
 static int create_file(struct spool *s, struct segment *new)
 {
     int error = EEXIST;
+    while (!s->epoch) (void)!getrandom(&s->epoch, sizeof s->epoch, 0);
     for (int i = 0; i < FILES_TRIED && error == EEXIST; i++)
-        error = segment_create(new, s->room->dir, s->base, s->sequence++, s->name, strlen(s->name));
+        error = segment_create(new, s->room->dir, s->base, s->sequence++, s->epoch, s->name,
+                               strlen(s->name));
     return error;
 }
 

@@ -57,6 +57,8 @@ void spool_take(struct spool *s, const struct segment *segment)
     struct segment new = *segment;
     assert(!s->segments_n || s->segments[s->segments_n - 1].sequence < segment->sequence);
     new.last = s->last;
+    s->is_mixed = s->is_mixed || (s->epoch && s->epoch != new.epoch);
+    s->epoch = new.epoch;
     if (s->sequence <= new.sequence) s->sequence = new.sequence + 1;
     bool good = reader_open(&r, s->room->dir, s->base, &new, SEGMENT_HEAD, new.end) == 0;
     while (good && reader_next(&r, &record)) {
@@ -125,8 +127,10 @@ static bool is_before(void *arg, const struct segment_record *record, uint64_t n
     return record->begin < done->at;
 }
 
+/* A crash may bring back files that were removed. Then what one of them says of what is done may be of another time: all is given again. */
 void spool_begin(struct spool *s)
 {
+    if (s->is_mixed) s->done = (struct spool_place_in){.sequence = 0};
     struct spool_place_in done = s->done, place = {.sequence = done.sequence};
     uint64_t at;
     uint32_t i = spool_locate(s, &place, &at);

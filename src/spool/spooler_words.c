@@ -157,7 +157,7 @@ static void keep(struct spooler *s, struct peer *p, struct spool_said *said)
 static void lease_end(struct spooler *s, struct folder *f, struct spool *spool)
 {
     struct spool_lease *lease = &spool->lease;
-    double seconds = s->now - lease->began;
+    double seconds = process_clock() - lease->began;
     uint64_t left = spool_pending(spool);
     if (left)
         log_info("spool %s: replay ends early: %" PRIu64 " deletes in %.3f s, %" PRIu64 " wait",

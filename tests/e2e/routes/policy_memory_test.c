@@ -25,6 +25,7 @@ static const char *const routes[] = {
     "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",
     "mg.cap_ttl { a, 60 }",
     "mg.coalesce { a }",
+    "mg.compare { a, b, share = 0.5 }",
     "mg.delay { a, 0.001 }",
     "mg.deny { a, commands = 'delete' }",
     "mg.error 'no'",
@@ -48,7 +49,7 @@ static const char *const routes[] = {
     "mg.zone_failover { here = 'x', zones = { x = a, y = b } }",
 };
 
-/* They wait, which takes a coroutine (migrate does for deletes). */
+/* They wait, which takes a coroutine (migrate does for deletes, and with writes = "both" for all writes). */
 static const char waiting[] = " big_value l1_l2 staging warm_up ";
 
 /* A turn's requests at once, until the last is answered. */

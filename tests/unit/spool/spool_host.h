@@ -23,6 +23,8 @@
 
 static const uint32_t NOW = 1000000;
 
+static const char SERVER[] = "10.0.0.1:11211";
+
 static char dir[64];
 
 static int folder_comes(void **state)
@@ -154,6 +156,34 @@ static inline struct spool_said given(struct spool *s)
     assert_true(spool_give(s, &packet, NOW));
     assert_true(spool_packet_read(packet.bytes, packet.len, &said));
     return said;
+}
+
+/* Gives and does all that waits: the numbers of the lines, in order. */
+static inline size_t replays(struct spool *s, unsigned *numbers, size_t most)
+{
+    size_t n = 0;
+    static struct spool_packet packet;
+    while (spool_give(s, &packet, NOW)) {
+        struct spool_said said;
+        struct spool_item item;
+        uint64_t last = 0;
+        assert_true(spool_packet_read(packet.bytes, packet.len, &said));
+        while (spool_said_next(&said, &item)) {
+            assert_true(n < most && item.number > last);
+            numbers[n++] = number_of(&item);
+            last = item.number;
+        }
+        assert_true(spool_done(s, last) > 0);
+    }
+    assert_int_equal(spool_pending(s), 0);
+    return n;
+}
+
+static inline void assert_replays(struct spool *s, unsigned from, unsigned n)
+{
+    static unsigned numbers[50000];
+    assert_int_equal(replays(s, numbers, 50000), n);
+    for (unsigned i = 0; i < n; i++) assert_int_equal(numbers[i], from + i);
 }
 
 #endif

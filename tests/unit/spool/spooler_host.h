@@ -21,8 +21,6 @@
 
 enum { PATIENCE = 20 }; /* seconds */
 
-static const char SERVER[] = "10.0.0.1:11211";
-
 /* In memory that the child shares. */
 struct counted {
     uint64_t kept, replayed, refused, dropped, pending;
