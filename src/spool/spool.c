@@ -171,6 +171,7 @@ static bool look_at(const struct spool *s, const struct known_slot *slot, unsign
         return pread(active->fd, to, room, (off_t)place.at) == (ssize_t)room;
     uint32_t i = spool_locate(s, &place, &at);
     if (i == s->segments_n || s->segments[i].sequence != slot->sequence) return false;
+    if (at + room > s->segments[i].synced) return false;
     if (reader_open(&r, s->room->dir, s->base, &s->segments[i], at, s->segments[i].synced))
         return false;
     bool good = pread(r.fd, to, room, (off_t)at) == (ssize_t)room;

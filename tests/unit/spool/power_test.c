@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/log.h"
+
 enum { WORKERS = 2, SERVERS = 3, KEYS = 1000 * 1000, GROUP = 40 };
 
 static const char *const servers[SERVERS] = {"10.0.0.1:11211", "10.0.0.2:11211", "unix:/tmp/m"};
@@ -140,6 +142,7 @@ static void power_fails(void)
 static void becomes_spooler(void)
 {
     is_spooler = true;
+    (void)log_show_from("error");
     srand48(time(NULL) ^ getpid());
 }
 
