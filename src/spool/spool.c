@@ -276,6 +276,8 @@ int spool_sync(struct spool *s)
     int error = s->failed ? s->failed : flush_and_sync(s);
     s->failed = 0;
     if (error) roll_back(s);
+    free(s->buffer); /* of many servers few have something to write */
+    s->buffer = NULL;
     assert(spool_sane(s));
     return error;
 }
