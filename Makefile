@@ -162,6 +162,13 @@ $B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o
 $B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
 $(SECURE_FUZZ): FUZZLIBS = $(LIBS)
 
+# Recordings.
+RECORDS := $(filter src/base/% src/record/%,$(SRC))
+RECORD_FUZZ := $B/tests/fuzz/recording_fuzz $B/fuzz/recording_fuzz
+$B/tests/fuzz/recording_fuzz: $(RECORDS:src/%.c=$B/obj/%.o)
+$B/fuzz/recording_fuzz: $(RECORDS)
+$(RECORD_FUZZ): FUZZLIBS = $(LIBS)
+
 # Who may be a client.
 $B/tests/fuzz/auth_fuzz: $B/obj/net/users.o
 $B/fuzz/auth_fuzz: src/net/users.c

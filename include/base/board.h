@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compared.h"
 #include "base/handover.h"
 #include "base/heartbeat.h"
 #include "base/heat.h"
@@ -110,7 +111,10 @@
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
-    X(bytes_written, COUNTER, "bytes written to clients")
+    X(bytes_written, COUNTER, "bytes written to clients")                                          \
+    X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
+    X(recorded_requests, COUNTER, "requests recorded")                                             \
+    X(recorded_lost, COUNTER, "requests not recorded because the reader was slow")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;
@@ -152,7 +156,8 @@ struct board_worker {
     struct board_trouble troubles[BOARD_SERVERS];
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
-    struct board_tables tables; /* of servers, pools, commands and listeners */
+    struct compared compared;   /* reads whose answers differed */
+    struct board_tables tables; /* of servers, pools, commands, listeners and comparisons */
 };
 
 enum { BOARD_HOUSES = 2 };

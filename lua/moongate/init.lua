@@ -79,6 +79,7 @@ local policies = {
     "by_route_prefix",
     "cap_ttl",
     "coalesce",
+    "compare",
     "delay",
     "deny",
     "error",

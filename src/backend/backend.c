@@ -411,7 +411,7 @@ bool backends_are_awaited(const struct backends *set)
     return false;
 }
 
-static bool is_same_server(const struct backend *a, const struct backend *b)
+bool backend_is_same(const struct backend *a, const struct backend *b)
 {
     if (strcmp(a->name, b->name) == 0) return true;
     return a->addrs && b->addrs && memcmp(a->addrs, b->addrs, sizeof *a->addrs) == 0;
@@ -423,7 +423,7 @@ bool backend_is_first(const struct backend *b)
     if (b->counts == 0) return false;
     for (const struct backend *other = b->set->first; other; other = other->next) {
         if (other == b) is_before = false;
-        if (other == b || other->counts == 0 || !is_same_server(other, b)) continue;
+        if (other == b || other->counts == 0 || !backend_is_same(other, b)) continue;
         if (other->down == b->down ? is_before : b->down) return false;
     }
     return true;

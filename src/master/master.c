@@ -198,6 +198,7 @@ static void master_take_wishes(struct master *m, const struct slot *s)
 static void master_on_ready(struct master *m, struct slot *s)
 {
     reload_take_newcomer(&m->reload, s);
+    admin_take_ready(&m->admin);
     opening_take_ready(&m->opening);
 }
 
