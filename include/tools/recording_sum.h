@@ -11,13 +11,19 @@
 #include "record/file.h"
 #include "tools/tally.h"
 
+/* Microseconds, or bytes in their place. */
+struct recording_numbers {
+    struct latency all;
+    uint64_t most;
+};
+
 struct recording_sum {
     uint64_t requests, hits, misses, errors, noreply;
     uint64_t several;           /* requests that are keys of a get of several keys */
     uint64_t first_us, last_us; /* when the first one came, and the last one */
     uint64_t gaps, gap_us;
-    uint32_t least_share, most_share;      /* of UINT32_MAX */
-    struct latency times, values, answers; /* values, answers: bytes in the place of microseconds */
+    uint32_t least_share, most_share; /* of UINT32_MAX */
+    struct recording_numbers times, values, answers;
     struct tally commands, results, prefixes, clients, texts;
 };
 

@@ -1,5 +1,6 @@
 #include "tools/recording_sum.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,9 +49,10 @@ static size_t prefix_of(const uint8_t *key, size_t len)
     return 0;
 }
 
-static void note(struct latency *l, uint64_t number)
+static void note(struct recording_numbers *n, uint64_t number)
 {
-    latency_put(l, number, latency_bucket_us(number));
+    latency_put(&n->all, number, latency_bucket_us(number));
+    if (number > n->most) n->most = number;
 }
 
 static void take_client(struct recording_sum *s, const struct take *t)
@@ -135,15 +137,18 @@ static void print_found(const struct recording_sum *s, FILE *out)
     if (s->noreply) fprintf(out, "noreply   %llu\n", (unsigned long long)s->noreply);
 }
 
-static void print_numbers(const char *name, const struct latency *l, const char *unit, FILE *out)
+/* A bucket's limit may be above all that is in it. */
+static void print_numbers(const char *name, const struct recording_numbers *n, const char *unit,
+                          FILE *out)
 {
     static const double parts[] = {0.5, 0.9, 0.99, 0.999};
-    uint64_t n = latency_count(l);
-    if (n == 0) return;
+    uint64_t count = latency_count(&n->all);
+    if (count == 0) return;
     fprintf(out, "%-9s", name);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        fprintf(out, " p%g %.0f%s,", parts[i] * 100, latency_percentile(l, parts[i]) * 1e6, unit);
-    fprintf(out, " mean %.0f%s\n", (double)l->sum_us / (double)n, unit);
+        fprintf(out, " p%g %.0f%s,", parts[i] * 100,
+                fmin((double)n->most, latency_percentile(&n->all, parts[i]) * 1e6), unit);
+    fprintf(out, " max %llu%s\n", (unsigned long long)n->most, unit);
 }
 
 static void print_more(const struct tally *t, FILE *out)
