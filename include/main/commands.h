@@ -21,6 +21,8 @@
       "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
+    X(replay, "FILE --script NEW.lua [--compare OLD.lua]",                                         \
+      "puts recorded requests to a script: where they go, what they find, how long they take")     \
     X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
     X(recording, "FILE ...",                                                                       \
       "what is in a file that ctl record has written: numbers of all requests, or each of them")   \

@@ -9,6 +9,7 @@
 typedef int tool_run_fn(int argc, char **argv);
 
 tool_run_fn explain_tool, diff_tool, convert_tool, test_tool, repl_tool, ctl_tool, recording_tool,
-    top_tool;
+    top_tool,
+    replay_tool;
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "lib/upgrade.h"
 
-enum { DONE = 0, REFUSED = 1, USAGE = 2, NO_SOCKET = 3, NO_ANSWER = 4 };
+enum { DONE = 0, REFUSED = 1, USAGE = 2, NO_SOCKET = 3, NO_ANSWER = 4, LONG = 300000 };
 
 static const char *file_path(const char *name)
 {
@@ -85,6 +85,29 @@ static void values_are_recorded_only_when_they_are_asked_for(void **state)
         (i == 0 ? has : has_not)(all, "\"value\":\"precious\"");
         (i <= 1 ? has : has_not)(all, "\"value_len\":8");
     }
+}
+
+/* It takes several datagrams of its worker. */
+static void a_long_value_is_recorded_whole(void **state)
+{
+    const char *path, *file = file_path("r"), *const options[] = {"--values", NULL};
+    struct moongate *m = taped_moongate(&path);
+    struct client *c = client_connects(m);
+    const char *value = noise(LONG, 7);
+    (void)state;
+    struct taper *t = tapes(m, path, file, options);
+    taper_records(c, "probe");
+    client_sends(c, textf("set k 0 0 %d\r\n", LONG));
+    client_sends_bytes(c, value, LONG);
+    client_asks(c, "\r\n", "STORED\r\n");
+    client_stores_value(c, "k2", "x");
+    client_sees_nothing_more(c);
+    taper_is_interrupted(t);
+    const char *all = requests_of(file, DONE);
+    is_request(all, "set", "k", "stored");
+    is_request(next_line(all), "set", "k2", "stored");
+    has(all, textf("\"value_len\":%d", LONG));
+    if (strlen(json_member(all, "value_base64")) != (LONG + 2) / 3 * 4) stage_fails("%.300s", all);
 }
 
 static void only_keys_that_begin_so_are_recorded(void **state)
@@ -272,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(requests_and_their_outcomes_are_recorded),
         play(values_are_recorded_only_when_they_are_asked_for),
+        play(a_long_value_is_recorded_whole),
         play(only_keys_that_begin_so_are_recorded),
         play(it_ends_by_itself_when_its_time_is_over),
         play(there_is_one_recording_at_a_time),

@@ -1,0 +1,292 @@
+/* The fake server: random streams of commands, cut at random places, get the same bytes from it as from memcached; and what takes time or
+ * memory there, by numbers.
+ *
+ * SEED names the first stream, STREAMS how many there are. */
+#include "e2e/protocol/differential.h"
+
+#include "lib/memcached.h"
+#include "lib/versions.h"
+#include "replay/fake_server.h"
+
+/* Two of its names are those of other things in moongate itself. */
+#define stream  commands_of_stream
+#define command command_of_stream
+#include "lib/stream.h"
+#undef stream
+#undef command
+
+#include <fnmatch.h>
+
+enum { REPORTS_MAX = 3 };
+
+/* --- the fake ------------------------------------------------------------------------------------ */
+
+static struct fake_server open_server(uint64_t memory)
+{
+    struct fake_server s = {.store = fake_store_create(memory), .max_value = 1024 * 1024};
+    s.store->now = 1767225600;
+    return s;
+}
+
+static void move(struct outq *from, struct octets *to)
+{
+    for (struct outq_segment *at = from->head; at; at = at->next)
+        octets_add(to, (const char *)at->at, (size_t)(at->end - at->at));
+    outq_release(from);
+}
+
+/* As one connection, in pieces of random sizes. */
+static void give(struct fake_server *s, const struct octets *bytes, unsigned cuts,
+                 struct octets *answer)
+{
+    struct fake_talk talk = {0};
+    struct outq out = {0};
+    size_t done = 0, here = 0, n = octets_n(bytes);
+    while (here < n) {
+        size_t piece = 1 + random_below(&cuts, random_below(&cuts, 2) ? 20 : 4000);
+        here = piece < n - here ? here + piece : n;
+        char *copy = malloc(here - done); /* what is read behind its end is found */
+        memcpy(copy, octets_at(bytes) + done, here - done);
+        done += fake_server_take(s, &talk, (const uint8_t *)copy, here - done, &out);
+        free(copy);
+    }
+    move(&out, answer);
+}
+
+static const char *answer_to(struct fake_server *s, const char *text)
+{
+    struct octets bytes = {0}, answer = {0};
+    octets_add(&bytes, text, strlen(text));
+    give(s, &bytes, 1, &answer);
+    const char *kept = textf("%.*s", (int)octets_n(&answer), octets_at(&answer));
+    octets_release(&bytes);
+    octets_release(&answer);
+    return kept;
+}
+
+static void answers(struct fake_server *s, const char *text, const char *expected)
+{
+    const char *seen = answer_to(s, text);
+    if (strcmp(seen, expected) != 0) stage_fails("%s: expected %s, not %s", text, expected, seen);
+}
+
+/* --- memcached ------------------------------------------------------------------------------------ */
+
+/* moongate never sends these to a server, and answers them in its own way. */
+static bool is_ours(const char *line)
+{
+    static const char *const patterns[] = {"verbosity*", "shutdown*", "stats*", "me *", NULL};
+    for (const char *const *at = patterns; *at; at++)
+        if (fnmatch(*at, line, 0) == 0) return true;
+    return false;
+}
+
+static void leave_out(struct commands_of_stream *s, const char *version)
+{
+    for (size_t i = s->n; i-- > 0;) {
+        char line[STREAM_HEAD];
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(s->commands[i].head, "\r\n"),
+                 s->commands[i].head);
+        if (is_ours(line) || versions_row_that_leaves_out(version, s->commands[i].head) >= 0)
+            stream_drop(s, i, 1);
+    }
+}
+
+static void play_to(const char *address, const struct octets *bytes, struct octets *answer)
+{
+    struct client *c = client_connects_to(address);
+    client_sends_bytes(c, octets_at(bytes), octets_n(bytes));
+    client_sees_end(c, answer);
+    client_closes(c);
+}
+
+static bool agree(const struct commands_of_stream *s, const char *version,
+                  const struct octets *server, const struct octets *fake)
+{
+    static const char *lines[STREAM_COMMANDS];
+    struct octets plain[2] = {{0}};
+    for (size_t i = 0; i < s->n; i++) lines[i] = s->commands[i].head;
+    struct exchange e = {version, lines, s->n, NULL};
+    unpad(server, &plain[0]);
+    unpad(fake, &plain[1]);
+    bool same = are_equal(&plain[0], &plain[1]) || versions_agree(&e, &plain[0], &plain[1]);
+    octets_release(&plain[0]);
+    octets_release(&plain[1]);
+    return same;
+}
+
+static void report(unsigned seed, const struct octets *bytes, const struct octets *server,
+                   const struct octets *fake)
+{
+    size_t same = 0;
+    while (same < octets_n(server) && same < octets_n(fake) &&
+           octets_at(server)[same] == octets_at(fake)[same])
+        same++;
+    size_t from = same > 60 ? same - 60 : 0;
+    const struct octets *all[] = {server, fake, bytes};
+    static const char *const names[] = {"memcached", "fake", "sent"};
+    fprintf(stderr, "SEED=%u STREAMS=1 differs at byte %zu\n", seed, same);
+    for (int i = 0; i < 3; i++) {
+        size_t at = i < 2 ? from : 0, n = octets_n(all[i]) - (at < octets_n(all[i]) ? at : 0);
+        char *text = octets_escape(octets_at(all[i]) + at, i < 2 && n > 300 ? 300 : n);
+        fprintf(stderr, "  %-9s %.3000s\n", names[i], text);
+        free(text);
+    }
+}
+
+static void streams_are_answered_as_memcached_does(void **state)
+{
+    static const char QUIET[] = "no_lru_maintainer,no_lru_crawler,slab_automove=0,hashpower=20";
+    struct memcached *m = memcached_start("-m", "512", "-o", QUIET, NULL);
+    const char *version = memcached_version(m);
+    struct client *probe = client_connects_to(memcached_address(m));
+    struct fake_server s = open_server(512 << 20);
+    unsigned first = number_from("SEED", 4711), bad = 0, plays = 0;
+    unsigned streams = number_from("STREAMS", stage_is_sanitized() ? 300 : 1000);
+    struct commands_of_stream *stream = stage_memory(sizeof *stream);
+    for (unsigned i = 0; i < streams && bad < REPORTS_MAX; i++) {
+        struct octets bytes = {0}, server = {0}, fake = {0};
+        stream_make(stream, first + i);
+        leave_out(stream, version);
+        s.store->cas = next_cas(probe);
+        stream_render(stream, ++plays, s.store->cas + 1, &bytes);
+        play_to(memcached_address(m), &bytes, &server);
+        give(&s, &bytes, stream->cuts, &fake);
+        if (!agree(stream, version, &server, &fake)) {
+            bad++;
+            report(first + i, &bytes, &server, &fake);
+        }
+        octets_release(&bytes);
+        octets_release(&server);
+        octets_release(&fake);
+    }
+    fake_store_destroy(s.store);
+    if (bad > 0 && versions_is_new())
+        printf("to look at: %u streams differ\n", bad);
+    else if (bad > 0)
+        stage_fails("%u streams differ", bad);
+}
+
+/* --- time and memory ------------------------------------------------------------------------------- */
+
+static void items_expire_when_the_clock_says_so(void **state)
+{
+    struct fake_server s = open_server(1 << 20);
+    answers(&s, "set a 0 10 1\r\nx\r\nset b 0 0 1\r\nx\r\nset c 0 -1 1\r\nx\r\nget a b c\r\n",
+            "STORED\r\nSTORED\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nVALUE b 0 1\r\nx\r\nEND\r\n");
+    s.store->now += 9;
+    answers(&s, "mg a t\r\ngat 5 a\r\n", "HD t1\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
+    s.store->now += 5;
+    answers(&s, "get a b\r\nadd a 0 0 1\r\ny\r\n", "VALUE b 0 1\r\nx\r\nEND\r\nSTORED\r\n");
+    answers(&s, "set d 0 2592001 1\r\nx\r\nget d\r\n", "STORED\r\nEND\r\n"); /* in 1970 */
+    answers(&s, textf("set d 0 %lld 1\r\nx\r\nmg d t\r\n", (long long)s.store->now + 7),
+            "STORED\r\nHD t7\r\n");
+    assert_int_equal(s.store->expired, 3);
+    fake_store_destroy(s.store);
+}
+
+static void an_invalidated_item_is_won_once(void **state)
+{
+    struct fake_server s = open_server(1 << 20);
+    answers(&s, "ms a 1 T50\r\nx\r\nmd a I T30\r\nmg a v t\r\nmg a v\r\nget a\r\n",
+            "HD\r\nHD\r\nVA 1 t30 X W\r\nx\r\nVA 1 Z X\r\nx\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
+    answers(&s, "mg b N30 v t\r\nmg b v\r\nms a 1\r\ny\r\nmg a R60\r\n",
+            "VA 0 t30 W\r\n\r\nVA 0 Z\r\n\r\nHD\r\nHD\r\n");
+    fake_store_destroy(s.store);
+}
+
+static void flush_all_removes_everything_now_or_later(void **state)
+{
+    struct fake_server s = open_server(1 << 20);
+    answers(
+        &s,
+        "set a 0 0 1\r\nx\r\nflush_all\r\nget a\r\nset a 0 0 1\r\nx\r\nflush_all 10\r\nget a\r\n",
+        "STORED\r\nOK\r\nEND\r\nSTORED\r\nOK\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
+    s.store->now += 10;
+    answers(&s, "get a\r\nset a 0 0 1\r\nx\r\nget a\r\n",
+            "END\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
+    fake_store_destroy(s.store);
+}
+
+static char *stored(unsigned number)
+{
+    char value[1001];
+    memset(value, 'v', 1000);
+    value[1000] = '\0';
+    return (char *)textf("set k%u 0 0 1000\r\n%s\r\n", number, value);
+}
+
+/* Over its memory, what was not used for the longest time goes, and nothing else. */
+static void memory_is_bounded_and_the_oldest_goes(void **state)
+{
+    struct fake_server s = open_server(100 * 1024);
+    for (unsigned i = 0; i < 1000; i++) {
+        answers(&s, stored(i), "STORED\r\n");
+        if (i % 10 == 9) (void)answer_to(&s, "get k0\r\n");
+        assert_true(s.store->bytes <= s.store->limit);
+    }
+    uint64_t left = s.store->items;
+    assert_true(left > 80 && left < 100);
+    assert_int_equal(s.store->evictions, 1000 - left);
+    assert_non_null(fake_store_find(s.store, "k0", 2));
+    for (unsigned i = 1000; i > 1000 - ((unsigned)left - 1); i--)
+        assert_non_null(fake_store_find(s.store, textf("k%u", i - 1), strlen(textf("k%u", i - 1))));
+    assert_null(fake_store_find(s.store, "k900", 4));
+    fake_store_destroy(s.store);
+}
+
+static void a_value_larger_than_the_memory_is_refused(void **state)
+{
+    struct fake_server s = open_server(1000);
+    answers(&s, "set k1 0 0 1\r\nx\r\n", "STORED\r\n");
+    answers(&s, stored(1), "SERVER_ERROR object too large for cache\r\n");
+    answers(&s, "get k1\r\n", "END\r\n");
+    assert_int_equal(s.store->bytes, 0);
+    fake_store_destroy(s.store);
+}
+
+/* A store against the simplest model that there is: an array of all keys. */
+static void a_store_holds_what_was_put_into_it(void **state)
+{
+    enum { KEYS = 3000, STEPS = 200000 };
+    static uint32_t model[KEYS]; /* the value's length, 1..; 0: none */
+    struct fake_store *s = fake_store_create(1ull << 30);
+    unsigned seed = number_from("SEED", 5);
+    uint64_t items = 0;
+    memset(model, 0, sizeof model);
+    for (int i = 0; i < STEPS; i++) {
+        char key[16];
+        unsigned k = random_below(&seed, KEYS);
+        size_t len = (size_t)snprintf(key, sizeof key, "key:%u", k);
+        struct fake_item *item = fake_store_find(s, key, len);
+        assert_int_equal(item ? item->value_len : 0, model[k]);
+        if (random_below(&seed, 3) == 0 && item) {
+            fake_store_remove(s, item);
+            items--;
+            model[k] = 0;
+        } else {
+            items += !model[k];
+            model[k] = 1 + random_below(&seed, 200);
+            assert_non_null(fake_store_put(s, key, len, model[k]));
+        }
+        assert_int_equal(s->items, items);
+    }
+    fake_store_flush(s, 0);
+    assert_int_equal(s->items, 0);
+    assert_int_equal(s->bytes, 0);
+    fake_store_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(streams_are_answered_as_memcached_does),
+        play(items_expire_when_the_clock_says_so),
+        play(an_invalidated_item_is_won_once),
+        play(flush_all_removes_everything_now_or_later),
+        play(memory_is_bounded_and_the_oldest_goes),
+        play(a_value_larger_than_the_memory_is_refused),
+        play(a_store_holds_what_was_put_into_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,566 @@
+/* `moongate replay`: recordings that were made by hand, put to scripts with servers in memory: routes, hits and misses, errors, time, and how it
+ * ends. Real servers: real_test.c. */
+#include "unit/replay/tape.h"
+
+#include "lib/scene.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define USE "local mg = require 'moongate'\n"
+
+static const char ONE[] = USE "return mg.pool { '10.0.0.1:11211', name = 'all' }\n";
+
+static const char BY_PREFIX[] =
+    USE "local all = mg.pool { '10.0.0.1:11211', name = 'all' }\n"
+        "local pages = mg.pool { '10.0.0.2:11211', name = 'pages' }\n"
+        "return function(req)\n"
+        "    if req:has_prefix 'page:' then return pages end\n"
+        "    if req:has_prefix 'none:' then return mg.reply.miss() end\n"
+        "    if req:has_prefix 'bad:' then error 'not this one' end\n"
+        "    if req:has_prefix 'other:' then req.key = 'x' .. req.key end\n"
+        "    return all\n"
+        "end\n";
+
+static const char *file_of(const char *name, const char *text)
+{
+    const char *path = textf("%s/%s.lua", program_folder(), name);
+    file_becomes(path, text);
+    return path;
+}
+
+/* --- routes ----------------------------------------------------------------------------------------- */
+
+static void routes_are_counted_as_diff_counts_them(void **state)
+{
+    const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < 10; i++) {
+        t.at = i;
+        tape_gets(&t, textf("user:%d", i), 10);
+        if (i < 7) tape_gets(&t, textf("page:%d", i), 10);
+        if (i < 3) tape_gets(&t, textf("none:%d", i), 10);
+        if (i < 2) tape_gets(&t, textf("bad:%d", i), 10);
+        if (i < 1) tape_sets(&t, "other:1", 10, 0);
+    }
+    tape_ends(&t);
+    struct run run =
+        moongate_runs("replay", t.path, "--script", new, "--compare", old, "--json", NULL);
+    exits(run, 0);
+    is_said(run.err, "");
+    number_is(run.out, "routes", "requests", 23);
+    number_is(run.out, "routes", "moved", 13);
+    number_is(run.out, "routes", "same", 10);
+    number_is(run.out, "routes", "other_pool", 7);
+    number_is(run.out, "routes", "other_key", 1);
+    has(run.out, "{\"from\":\"10.0.0.1:11211\",\"from_pool\":\"all\",\"to\":\"10.0.0.2:11211\","
+                 "\"to_pool\":\"pages\",\"fate\":\"moved\",\"requests\":7}");
+    has(run.out, "\"to\":\"reply miss\",\"to_pool\":\"\",\"fate\":\"moved\",\"requests\":3}");
+    has(run.out, "\"to\":\"script error\",\"to_pool\":\"\",\"fate\":\"moved\",\"requests\":2}");
+    has(run.out,
+        "\"to\":\"10.0.0.1:11211\",\"to_pool\":\"all\",\"fate\":\"moved\",\"requests\":1}");
+    has(run.out, "{\"prefix\":\"page:\",\"requests\":7,\"moved\":7,\"copied\":0,\"gets\":7,"
+                 "\"recorded_hits\":7,\"old_hits\":7,\"new_hits\":0}");
+    number_is(run.out, "new", "errors", 2);
+    number_is(run.out, "new", "script_errors", 2);
+    has(run.out,
+        "\"text\":\"SERVER_ERROR script error\",\"requests\":2,\"samples\":[\"get bad:0: ");
+    has(run.out, "new.lua:7: not this one");
+}
+
+static void what_is_found_in_its_old_place_is_copied(void **state)
+{
+    const char *old = file_of("old", ONE);
+    const char *new = file_of("new", USE "local old = mg.pool { '10.0.0.1:11211' }\n"
+                                         "local cold = mg.pool { '10.0.0.9:11211' }\n"
+                                         "return mg.warm_up { cold, old }\n");
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < 5; i++) tape_gets(&t, textf("k%d", i), 10);
+    for (int i = 0; i < 5; i++) tape_gets(&t, textf("k%d", i), 10);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--compare", old, "--warm",
+                                   "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "routes", "copied", 10);
+    number_is(run.out, "routes", "moved", 0);
+    number_is(run.out, "new", "hits", 10);
+}
+
+/* --- hits ------------------------------------------------------------------------------------------- */
+
+enum { KEYS = 300, STEPS = 4000 };
+
+/* What one server holds of each key: until when (0: for ever), and whether it is there. */
+struct model {
+    bool is_there[KEYS];
+    double until[KEYS];
+};
+
+static bool model_has(const struct model *m, unsigned key, double at)
+{
+    return m->is_there[key] && (m->until[key] == 0 || m->until[key] > at);
+}
+
+static void model_puts(struct model *m, unsigned key, double until)
+{
+    m->is_there[key] = true;
+    m->until[key] = until;
+}
+
+struct counts {
+    unsigned gets, recorded, cold, warm, refilled, seeded;
+};
+
+/* Requests of clients before servers that hold half of the keys already. Three models follow: the servers of then, those that begin empty, and
+ * those into which clients put again what they no longer find. */
+static struct counts plays_random(struct tape *t, unsigned seed)
+{
+    static struct model then, cold, refilled;
+    static bool came[KEYS];
+    struct counts n = {0};
+    memset(&then, 0, sizeof then);
+    memset(&cold, 0, sizeof cold);
+    memset(&refilled, 0, sizeof refilled);
+    memset(came, 0, sizeof came);
+    for (unsigned i = 0; i < KEYS; i++) then.is_there[i] = random_below(&seed, 2);
+    for (int i = 0; i < STEPS; i++) {
+        unsigned k = random_below(&seed, KEYS), what = random_below(&seed, 20);
+        const char *key = textf("%s:%u", k % 2 ? "user" : "page", k);
+        bool was = model_has(&then, k, t->at);
+        t->client = 1 + random_below(&seed, 7);
+        if (what < 15) {
+            n.gets++;
+            n.recorded += was;
+            n.cold += model_has(&cold, k, t->at);
+            n.refilled += model_has(&refilled, k, t->at);
+            n.seeded += was && !came[k];
+            tape_gets(t, key, was ? 50 : 0);
+            if (was && !model_has(&refilled, k, t->at)) model_puts(&refilled, k, 0);
+        } else if (what < 18) {
+            int64_t exptime = random_below(&seed, 3) ? 0 : 1 + random_below(&seed, 20);
+            double until = exptime ? (double)(int64_t)t->at + (double)exptime : 0;
+            tape_sets(t, key, 50, exptime);
+            model_puts(&then, k, until);
+            model_puts(&cold, k, until);
+            model_puts(&refilled, k, until);
+        } else {
+            tape_deletes(t, key, was);
+            then.is_there[k] = cold.is_there[k] = refilled.is_there[k] = false;
+        }
+        came[k] = true;
+        t->at += random_below(&seed, 2) ? 0 : 0.03;
+    }
+    return n;
+}
+
+static void hits_are_those_of_a_model(void **state)
+{
+    unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 77;
+    const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    struct counts n = plays_random(&t, seed);
+    tape_ends(&t);
+    printf("SEED=%u\n", seed);
+    const char *ways[] = {"--json", "--warm", "--refill"};
+    unsigned hits[] = {n.cold, n.recorded, n.refilled};
+    for (int i = 0; i < 3; i++) {
+        struct run run = moongate_runs("replay", t.path, "--script", new, "--compare", old,
+                                       "--json", ways[i], NULL);
+        exits(run, 0);
+        number_is(run.out, "recorded", "hits", n.recorded);
+        number_is(run.out, "old", "gets", n.gets);
+        number_is(run.out, "old", "hits", n.recorded);
+        number_is(run.out, "old", "seeded", n.seeded);
+        number_is(run.out, "new", "gets", n.gets);
+        number_is(run.out, "new", "hits", hits[i]);
+        number_is(run.out, "new", "lost_hits", n.recorded - hits[i]);
+        number_is(run.out, "new", "errors", 0);
+    }
+}
+
+/* Each is one request to its server, and its keys come back in their places. */
+static void a_get_of_several_keys_stays_one(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    tape_sets(&t, "a", 10, 0);
+    tape_sets(&t, "c", 20, 0);
+    for (uint32_t part = 0; part < 4; part++) {
+        static const char *const keys[] = {"a", "b", "c", "a"};
+        struct take take = take_of(COMMAND_GETS, keys[part], part == 1 ? LIVE_MISS : LIVE_HIT);
+        take.part = part;
+        take.parts = 4;
+        t.at = 1;
+        tape_takes(&t, take);
+    }
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, NULL, "replayed", 6);
+    number_is(run.out, "new", "hits", 3);
+    number_is(run.out, "new", "misses", 1);
+    has(run.out, "\"name\":\"10.0.0.1:11211\",\"pool\":\"all\",\"requests\":3,");
+}
+
+/* Commands of all kinds, quiet ones among them; a cas has the number that the client was given here. */
+static void commands_of_all_kinds_are_sent_again(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_VALUES);
+    struct take set = take_of(COMMAND_SET, "n", LIVE_STORED);
+    set.value = (const uint8_t *)"41";
+    set.value_len = 2;
+    set.noreply = true;
+    tape_takes(&t, set);
+    struct take incr = take_of(COMMAND_INCR, "n", LIVE_CHANGED);
+    incr.number = 1;
+    tape_takes(&t, incr);
+    struct take gets = take_of(COMMAND_GETS, "n", LIVE_HIT);
+    gets.bytes = 30;
+    tape_takes(&t, gets);
+    struct take cas = set;
+    cas.command = COMMAND_CAS;
+    cas.noreply = false;
+    cas.number = 987654321; /* of a server of then */
+    tape_takes(&t, cas);
+    struct take meta = take_of(COMMAND_META_GET, "n", LIVE_HIT);
+    meta.args = (const uint8_t *)"v t q";
+    meta.args_len = 5;
+    tape_takes(&t, meta);
+    meta.key = (const uint8_t *)"m";
+    tape_takes(&t, meta);
+    struct take base64 = take_of(COMMAND_META_SET, "with blank", LIVE_STORED);
+    base64.base64 = true;
+    base64.args = (const uint8_t *)"b T30";
+    base64.args_len = 5;
+    base64.value = (const uint8_t *)"hello";
+    base64.value_len = 5;
+    tape_takes(&t, base64);
+    tape_takes(&t, (struct take){.command = COMMAND_VERSION, .result = LIVE_ANSWERED});
+    tape_takes(&t, (struct take){.command = COMMAND_FLUSH_ALL, .result = LIVE_ANSWERED});
+    tape_gets(&t, "n", 2);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, NULL, "left_out", 1);
+    number_is(run.out, "new", "errors", 0);
+    number_is(run.out, "new", "hits", 2);   /* gets, mg */
+    number_is(run.out, "new", "misses", 2); /* mg of another key; behind flush_all */
+    number_is(run.out, "new", "writes", 5);
+    number_is(run.out, "new", "unknown", 1);
+}
+
+static void without_sizes_values_have_the_size_that_was_given(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_KEYS);
+    tape_takes(&t, take_of(COMMAND_SET, "a", LIVE_STORED));
+    tape_takes(&t, take_of(COMMAND_GET, "a", LIVE_HIT));
+    tape_ends(&t);
+    struct run run =
+        moongate_runs("replay", t.path, "--script", new, "--json", "--value-size", "5000", NULL);
+    exits(run, 0);
+    has(strstr(run.out, "\"new\""), "\"sizes\":[{\"from_bytes\":4096,\"values\":1}]");
+}
+
+/* 64 KiB for a megabyte of values: only the last ones are found. */
+static void memory_of_fakes_is_bounded(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < 1000; i++) tape_sets(&t, textf("k%d", i), 1000, 0);
+    for (int i = 0; i < 1000; i++) tape_gets(&t, textf("k%d", i), 1000);
+    tape_ends(&t);
+    struct run run =
+        moongate_runs("replay", t.path, "--script", new, "--json", "--fake-memory", "64k", NULL);
+    exits(run, 0);
+    assert_in_range((unsigned)number_of(run.out, "new", "hits"), 50, 65);
+    assert_true(number_of(run.out, "new", "evictions") > 900);
+}
+
+/* --- time ------------------------------------------------------------------------------------------- */
+
+/* The clock of scripts is that of the recording: what a function sleeps is a part of its time, and a timer runs as often as it did. */
+static void time_is_that_of_the_recording(void **state)
+{
+    const char *new =
+        file_of("new", USE
+                "local all = mg.pool { '10.0.0.1:11211' }\n"
+                "local ticks = 0\n"
+                "mg.timer.every(1, function() ticks = ticks + 1 end)\n"
+                "return mg.async(function(req)\n"
+                "    if req.key == 'late' and ticks < 3599 then return mg.reply.error 'early' end\n"
+                "    mg.sleep(0.05)\n"
+                "    return mg.call(all, req)\n"
+                "end)\n");
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < 20; i++) {
+        t.at = i * 0.2;
+        tape_gets(&t, textf("k%d", i), 0);
+    }
+    t.at = 3605;
+    tape_gets(&t, "late", 0);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "new", "errors", 0);
+    number_is(run.out, "new", "misses", 21);
+    double p50 = number_of(strstr(run.out, "\"new\""), "latency_ms", "p50");
+    if (p50 < 49 || p50 > 60) stage_fails("a sleep of 50 ms took %g ms", p50);
+    assert_true(number_of(run.out, NULL, "took") < 30);
+}
+
+static void a_multiple_of_its_speed_takes_its_time(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i <= 20; i++) {
+        t.at = i;
+        tape_gets(&t, "k", 0);
+    }
+    tape_ends(&t);
+    double began = stage_now();
+    struct run run =
+        moongate_runs("replay", t.path, "--script", new, "--json", "--speed", "50x", NULL);
+    exits(run, 0);
+    number_is(run.out, "new", "misses", 21);
+    assert_true(stage_now() - began >= 0.4);
+    assert_true(number_of(run.out, NULL, "took") >= 0.4);
+}
+
+/* --- limits ------------------------------------------------------------------------------------------- */
+
+static void results_over_a_limit_make_the_exit_code_1(void **state)
+{
+    static const struct {
+        const char *option, *good, *bad, *said;
+    } limits[] = {{"--max-moved", "50%", "49%", "--max-moved: 50 % is not within 49 %"},
+                  {"--min-hit-rate", "25%", "26%", "--min-hit-rate: 25 % is not within 26 %"},
+                  {"--max-hit-loss", "75%", "74%", "--max-hit-loss: 75 % is not within 74 %"},
+                  {"--max-errors", "25%", "24%", "--max-errors: 25 % is not within 24 %"},
+                  {"--max-p99", "60s", "0.0000001s", "--max-p99: "}};
+    const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    tape_gets(&t, "user:1", 10); /* as before, and cold */
+    tape_sets(&t, "user:2", 10, 0);
+    t.at = 1;
+    tape_gets(&t, "page:1", 10);
+    tape_gets(&t, "user:2", 10);
+    tape_sets(&t, "bad:1", 10, 0);
+    tape_gets(&t, "page:2", 10);
+    tape_sets(&t, "bad:2", 10, 0);
+    tape_sets(&t, "user:3", 10, 0);
+    tape_ends(&t);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct run good = moongate_runs("replay", t.path, "--script", new, "--compare", old,
+                                        limits[i].option, limits[i].good, NULL);
+        exits(good, 0);
+        struct run bad = moongate_runs("replay", t.path, "--script", new, "--compare", old,
+                                       limits[i].option, limits[i].bad, NULL);
+        exits(bad, 1);
+        has(bad.err, limits[i].said);
+        has(bad.out, "hit rate");
+    }
+}
+
+static void options_that_do_not_fit_are_refused(void **state)
+{
+    const char *new = file_of("new", ONE);
+    exits(moongate_runs("replay", NULL), 2);
+    exits(moongate_runs("replay", "tape", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "fast", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "-1x", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--writes", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--max-moved", "1%", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--rate", "5", NULL), 2);
+    exits(moongate_runs("replay", "a", "b", "--script", new, NULL), 2);
+    struct run run = moongate_runs("replay", "/nowhere/tape", "--script", new, NULL);
+    exits(run, 4);
+    has(run.err, "/nowhere/tape");
+}
+
+/* --- how it ends --------------------------------------------------------------------------------------- */
+
+static struct tape usual_tape(int requests)
+{
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < requests; i++) {
+        t.at = i;
+        tape_gets(&t, textf("k%d", i), 10);
+        if (i % 10 == 9) assert_true(recorder_flush(t.recorder));
+    }
+    tape_ends(&t);
+    return t;
+}
+
+static void a_cut_recording_is_replayed_up_to_there(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = usual_tape(100);
+    struct stat about;
+    assert_int_equal(stat(t.path, &about), 0);
+    assert_int_equal(truncate(t.path, about.st_size * 2 / 3), 0);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
+    exits(run, 1);
+    has(run.err, t.path);
+    has(run.out, "\"whole\":false");
+    double replayed = number_of(run.out, NULL, "replayed");
+    assert_true(replayed >= 50 && replayed < 80 && (int)replayed % 10 == 0);
+    number_is(run.out, "new", "misses", replayed);
+}
+
+static void a_file_that_is_no_recording_is_refused(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct run run = moongate_runs("replay", new, "--script", new, NULL);
+    exits(run, 4);
+    has(run.err, new);
+    is_said(run.out, "");
+}
+
+static void a_script_that_does_not_load_is_an_error(void **state)
+{
+    struct tape t = usual_tape(1);
+    const char *new = file_of("new", "return nonsense(\n");
+    struct run run = moongate_runs("replay", t.path, "--script", new, NULL);
+    exits(run, 1);
+    has(run.err, "new.lua");
+    run = moongate_runs("replay", t.path, "--script", "/nowhere/x.lua", NULL);
+    exits(run, 1);
+    has(run.err, "/nowhere/x.lua");
+    new = file_of("new", USE "return mg.pool { discover = 'dns+srv://_mc._tcp.example.org' }\n");
+    run = moongate_runs("replay", t.path, "--script", new, NULL);
+    exits(run, 1);
+    has(run.err, "are discovered");
+}
+
+static void an_endless_script_ends_the_replay(void **state)
+{
+    struct tape t = usual_tape(50);
+    const char *new = file_of("new", USE "local all = mg.pool { '10.0.0.1:11211' }\n"
+                                         "return function(req)\n"
+                                         "    if req.key == 'k30' then while true do end end\n"
+                                         "    return all\n"
+                                         "end\n");
+    struct run run =
+        moongate_runs("replay", t.path, "--script", new, "--json", "--script-timeout", "0.1", NULL);
+    exits(run, 1);
+    has(run.err, "new.lua: took longer than --script-timeout for one request, near 'get k30'");
+    number_is(run.out, "new", "misses", 30);
+    new = file_of("new", USE "local all = mg.pool { '10.0.0.1:11211' }\n"
+                             "return function(req)\n"
+                             "    if req.key == 'k30' then string.find(('a'):rep(60), "
+                             "('a?'):rep(60) .. ('a'):rep(60)) end\n"
+                             "    return all\n"
+                             "end\n");
+    run = moongate_runs("replay", t.path, "--script", new, "--json", "--script-timeout", "0.05",
+                        NULL);
+    exits(run, 1);
+    has(run.err, "a script does not end, in something that --script-timeout cannot interrupt");
+}
+
+static bool has_child(void *what)
+{
+    pid_t child;
+    const struct program *p = what;
+    return program_children(p->pid, &child, 1) == 1;
+}
+
+/* Control-C: what was found so far is shown. */
+static void it_can_be_stopped(void **state)
+{
+    struct tape t = usual_tape(5000); /* seconds */
+    const char *out = textf("%s/out", program_folder());
+    const char *argv[] = {getenv("MOONGATE"), "replay",  t.path, "--script", file_of("new", ONE),
+                          "--json",           "--speed", "1x",   NULL};
+    int fd = open(out, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct program *p = replay_begins(argv, fd, -1);
+    assert_true(stage_waits(has_child, p));
+    assert_int_equal(kill(p->pid, SIGINT), 0);
+    assert_true(program_waits(p));
+    is_said(program_end(p), "exit 1");
+    char *text = stage_memory(1 << 20);
+    assert_true(pread(fd, text, (1 << 20) - 1, 0) > 0);
+    close(fd);
+    has(text, "\"end\":\"it was stopped\"");
+}
+
+/* --- other kinds of scripts, and texts -------------------------------------------------------------------- */
+
+static void configurations_of_other_proxies_are_read(void **state)
+{
+    struct tape t = usual_tape(50);
+    const char *old = textf("%s/old.yml", program_folder());
+    file_becomes(old, "pool:\n  listen: 127.0.0.1:22121\n  hash: fnv1a_64\n  distribution: ketama\n"
+                      "  servers:\n   - 10.0.0.1:11211:1\n   - 10.0.0.2:11211:1\n");
+    struct run run = moongate_runs("convert", old, NULL);
+    exits(run, 0);
+    const char *new = file_of("new", run.out);
+    run = moongate_runs("replay", t.path, "--script", new, "--compare", old, "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "routes", "requests", 50);
+    number_is(run.out, "routes", "same", 50);
+    number_is(run.out, "old", "hits", 50);
+}
+
+static void people_get_tables(void **state)
+{
+    struct tape t = usual_tape(50);
+    const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--compare", old, NULL);
+    exits(run, 0);
+    is_said(run.err, "");
+    has(run.out, textf("%s: 50 requests in 49.0 s\n", t.path));
+    has(run.out, "100.00 %       100.00 %         0.00 %\n");
+    has(run.out, "routes: of 50 requests 0 move, 0.0 %");
+    has(run.out, "times of old and new are moongate's own: servers in memory take none\n");
+    has(run.out, "10.0.0.1:11211");
+    run = moongate_runs("replay", "--help", NULL);
+    exits(run, 0);
+    has(run.out, "moongate replay FILE --script NEW.lua");
+}
+
+static void hashed_keys_are_warned_of(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_of(&(struct recording_about){.mode = RECORDING_SIZES, .hashed = true});
+    tape_gets(&t, "AAAAAAAAAAAAAAAAAAAAAA", 10);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, NULL);
+    exits(run, 0);
+    has(run.err, "its keys are hashed");
+    t = tape_of(
+        &(struct recording_about){.mode = RECORDING_SIZES, .hashed = true, .keep_prefix = ':'});
+    tape_gets(&t, "user:AAAAAAAAAAAAAAAAAAAAAA", 10);
+    tape_ends(&t);
+    run = moongate_runs("replay", t.path, "--script", new, NULL);
+    exits(run, 0);
+    is_said(run.err, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(routes_are_counted_as_diff_counts_them),
+        play(what_is_found_in_its_old_place_is_copied),
+        play(hits_are_those_of_a_model),
+        play(a_get_of_several_keys_stays_one),
+        play(commands_of_all_kinds_are_sent_again),
+        play(without_sizes_values_have_the_size_that_was_given),
+        play(memory_of_fakes_is_bounded),
+        play(time_is_that_of_the_recording),
+        play(a_multiple_of_its_speed_takes_its_time),
+        play(results_over_a_limit_make_the_exit_code_1),
+        play(options_that_do_not_fit_are_refused),
+        play(a_cut_recording_is_replayed_up_to_there),
+        play(a_file_that_is_no_recording_is_refused),
+        play(a_script_that_does_not_load_is_an_error),
+        play(an_endless_script_ends_the_replay),
+        play(it_can_be_stopped),
+        play(configurations_of_other_proxies_are_read),
+        play(people_get_tables),
+        play(hashed_keys_are_warned_of),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
