@@ -119,7 +119,10 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS) -lcmocka
 
-$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
+# What a played spooler says is written and read by the functions that the real one has.
+SPOKEN := $B/obj/spool/words.o
+
+$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ) $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
@@ -133,7 +136,7 @@ $(addprefix $B/tests/e2e/service/,record_test record_ends_test): \
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 
-$B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
+$B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ) $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
