@@ -15,6 +15,8 @@
     X(explain, "SCRIPT.lua ['get KEY' ...]",                                                       \
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
+    X(copy, "OLD.lua NEW.lua",                                                                     \
+      "puts items where another script will look for them, before clients use it")                 \
     X(convert, "[--from KIND] FILE",                                                               \
       "prints the script that a configuration of nutcracker, mcrouter or routelib stands for")     \
     X(test, "FILE-or-FOLDER ...",                                                                  \

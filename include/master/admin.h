@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 struct master;
+struct spool_said;
 
 enum { ADMIN_SESSIONS = 32, ADMIN_WORDS = 16, ADMIN_A_SECOND = 200 };
 
@@ -33,6 +34,7 @@ enum admin_wait {
     ADMIN_RELOAD,   /* reload `number` to end */
     ADMIN_ROLLBACK, /* likewise */
     ADMIN_UPGRADE,
+    ADMIN_SPOOL, /* the spooler's answer to question `number` */
     ADMIN_RATE,  /* the next second */
     ADMIN_WATCH,  /* events, until it sends another line: `viewer` */
     ADMIN_RECORD, /* another line, or the end of its recording */
@@ -66,6 +68,7 @@ struct admin {
     struct doors doors;
     struct session *sessions;
     unsigned n;
+    uint64_t questions;    /* to the spooler */
     uint64_t reloads;      /* that have begun, and that were no return to an earlier script */
     uint64_t returns;      /* to an earlier script that have begun */
     bool is_reload;        /* what has begun last is one of `reloads` */
@@ -96,6 +99,9 @@ void admin_take_ready(struct admin *a);
 
 /* A worker has made a change of servers. */
 void admin_take_steered(struct admin *a);
+
+/* The spooler has answered; NULL: it has ended, and answers no question that it was asked. */
+void admin_take_spool(struct admin *a, struct spool_said *said);
 
 /* The sockets are another process's from now on. */
 void admin_leave_to(struct admin *a);
@@ -144,8 +150,13 @@ void session_leaves_record(struct session *s);
 /* A record_order_gone_fn; arg: struct admin. */
 void admin_take_gone(void *arg);
 
+/* In admin_spool.c. */
+void session_run_spool(struct session *s);
+void session_spool_is_late(struct session *s);
+
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);
+void session_run_compare(struct session *s);
 void session_run_explain(struct session *s);
 void session_run_clients(struct session *s);
 void session_run_steering(struct session *s);

@@ -19,6 +19,7 @@
 
 struct flow;
 struct seen;
+struct spool_desk;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -70,6 +71,8 @@ struct turn {
     void *seen_owner; /* for whom the next call is sent at once, as in seen.h; or NULL */
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
+    struct spool_desk
+        *spool;         /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
     bool is_explaining; /* a function is only followed: its request is no write */
     bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
 };
