@@ -4,9 +4,7 @@
 
 #include "lib/scene.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define USE "local mg = require 'moongate'\n"
 
@@ -22,13 +20,6 @@ static const char BY_PREFIX[] =
         "    if req:has_prefix 'other:' then req.key = 'x' .. req.key end\n"
         "    return all\n"
         "end\n";
-
-static const char *file_of(const char *name, const char *text)
-{
-    const char *path = textf("%s/%s.lua", program_folder(), name);
-    file_becomes(path, text);
-    return path;
-}
 
 /* --- routes ----------------------------------------------------------------------------------------- */
 
@@ -197,7 +188,7 @@ static void a_get_of_several_keys_stays_one(void **state)
     tape_ends(&t);
     struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
     exits(run, 0);
-    number_is(run.out, NULL, "replayed", 6);
+    number_is(run.out, "", "replayed", 6);
     number_is(run.out, "new", "hits", 3);
     number_is(run.out, "new", "misses", 1);
     has(run.out, "\"name\":\"10.0.0.1:11211\",\"pool\":\"all\",\"requests\":3,");
@@ -243,7 +234,7 @@ static void commands_of_all_kinds_are_sent_again(void **state)
     tape_ends(&t);
     struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
     exits(run, 0);
-    number_is(run.out, NULL, "left_out", 1);
+    number_is(run.out, "", "left_out", 1);
     number_is(run.out, "new", "errors", 0);
     number_is(run.out, "new", "hits", 2);   /* gets, mg */
     number_is(run.out, "new", "misses", 2); /* mg of another key; behind flush_all */
@@ -308,7 +299,7 @@ static void time_is_that_of_the_recording(void **state)
     number_is(run.out, "new", "misses", 21);
     double p50 = number_of(strstr(run.out, "\"new\""), "latency_ms", "p50");
     if (p50 < 49 || p50 > 60) stage_fails("a sleep of 50 ms took %g ms", p50);
-    assert_true(number_of(run.out, NULL, "took") < 30);
+    assert_true(number_of(run.out, "", "took") < 30);
 }
 
 static void a_multiple_of_its_speed_takes_its_time(void **state)
@@ -326,7 +317,7 @@ static void a_multiple_of_its_speed_takes_its_time(void **state)
     exits(run, 0);
     number_is(run.out, "new", "misses", 21);
     assert_true(stage_now() - began >= 0.4);
-    assert_true(number_of(run.out, NULL, "took") >= 0.4);
+    assert_true(number_of(run.out, "", "took") >= 0.4);
 }
 
 /* --- limits ------------------------------------------------------------------------------------------- */
@@ -378,112 +369,6 @@ static void options_that_do_not_fit_are_refused(void **state)
     struct run run = moongate_runs("replay", "/nowhere/tape", "--script", new, NULL);
     exits(run, 4);
     has(run.err, "/nowhere/tape");
-}
-
-/* --- how it ends --------------------------------------------------------------------------------------- */
-
-static struct tape usual_tape(int requests)
-{
-    struct tape t = tape_begins(RECORDING_SIZES);
-    for (int i = 0; i < requests; i++) {
-        t.at = i;
-        tape_gets(&t, textf("k%d", i), 10);
-        if (i % 10 == 9) assert_true(recorder_flush(t.recorder));
-    }
-    tape_ends(&t);
-    return t;
-}
-
-static void a_cut_recording_is_replayed_up_to_there(void **state)
-{
-    const char *new = file_of("new", ONE);
-    struct tape t = usual_tape(100);
-    struct stat about;
-    assert_int_equal(stat(t.path, &about), 0);
-    assert_int_equal(truncate(t.path, about.st_size * 2 / 3), 0);
-    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
-    exits(run, 1);
-    has(run.err, t.path);
-    has(run.out, "\"whole\":false");
-    double replayed = number_of(run.out, NULL, "replayed");
-    assert_true(replayed >= 50 && replayed < 80 && (int)replayed % 10 == 0);
-    number_is(run.out, "new", "misses", replayed);
-}
-
-static void a_file_that_is_no_recording_is_refused(void **state)
-{
-    const char *new = file_of("new", ONE);
-    struct run run = moongate_runs("replay", new, "--script", new, NULL);
-    exits(run, 4);
-    has(run.err, new);
-    is_said(run.out, "");
-}
-
-static void a_script_that_does_not_load_is_an_error(void **state)
-{
-    struct tape t = usual_tape(1);
-    const char *new = file_of("new", "return nonsense(\n");
-    struct run run = moongate_runs("replay", t.path, "--script", new, NULL);
-    exits(run, 1);
-    has(run.err, "new.lua");
-    run = moongate_runs("replay", t.path, "--script", "/nowhere/x.lua", NULL);
-    exits(run, 1);
-    has(run.err, "/nowhere/x.lua");
-    new = file_of("new", USE "return mg.pool { discover = 'dns+srv://_mc._tcp.example.org' }\n");
-    run = moongate_runs("replay", t.path, "--script", new, NULL);
-    exits(run, 1);
-    has(run.err, "are discovered");
-}
-
-static void an_endless_script_ends_the_replay(void **state)
-{
-    struct tape t = usual_tape(50);
-    const char *new = file_of("new", USE "local all = mg.pool { '10.0.0.1:11211' }\n"
-                                         "return function(req)\n"
-                                         "    if req.key == 'k30' then while true do end end\n"
-                                         "    return all\n"
-                                         "end\n");
-    struct run run =
-        moongate_runs("replay", t.path, "--script", new, "--json", "--script-timeout", "0.1", NULL);
-    exits(run, 1);
-    has(run.err, "new.lua: took longer than --script-timeout for one request, near 'get k30'");
-    number_is(run.out, "new", "misses", 30);
-    new = file_of("new", USE "local all = mg.pool { '10.0.0.1:11211' }\n"
-                             "return function(req)\n"
-                             "    if req.key == 'k30' then string.find(('a'):rep(60), "
-                             "('a?'):rep(60) .. ('a'):rep(60)) end\n"
-                             "    return all\n"
-                             "end\n");
-    run = moongate_runs("replay", t.path, "--script", new, "--json", "--script-timeout", "0.05",
-                        NULL);
-    exits(run, 1);
-    has(run.err, "a script does not end, in something that --script-timeout cannot interrupt");
-}
-
-static bool has_child(void *what)
-{
-    pid_t child;
-    const struct program *p = what;
-    return program_children(p->pid, &child, 1) == 1;
-}
-
-/* Control-C: what was found so far is shown. */
-static void it_can_be_stopped(void **state)
-{
-    struct tape t = usual_tape(5000); /* seconds */
-    const char *out = textf("%s/out", program_folder());
-    const char *argv[] = {getenv("MOONGATE"), "replay",  t.path, "--script", file_of("new", ONE),
-                          "--json",           "--speed", "1x",   NULL};
-    int fd = open(out, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    struct program *p = replay_begins(argv, fd, -1);
-    assert_true(stage_waits(has_child, p));
-    assert_int_equal(kill(p->pid, SIGINT), 0);
-    assert_true(program_waits(p));
-    is_said(program_end(p), "exit 1");
-    char *text = stage_memory(1 << 20);
-    assert_true(pread(fd, text, (1 << 20) - 1, 0) > 0);
-    close(fd);
-    has(text, "\"end\":\"it was stopped\"");
 }
 
 /* --- other kinds of scripts, and texts -------------------------------------------------------------------- */
@@ -553,11 +438,6 @@ int main(void)
         play(a_multiple_of_its_speed_takes_its_time),
         play(results_over_a_limit_make_the_exit_code_1),
         play(options_that_do_not_fit_are_refused),
-        play(a_cut_recording_is_replayed_up_to_there),
-        play(a_file_that_is_no_recording_is_refused),
-        play(a_script_that_does_not_load_is_an_error),
-        play(an_endless_script_ends_the_replay),
-        play(it_can_be_stopped),
         play(configurations_of_other_proxies_are_read),
         play(people_get_tables),
         play(hashed_keys_are_warned_of),
