@@ -134,7 +134,7 @@ static inline double number_of(const char *json, const char *of, const char *nam
 {
     const char *at = json;
     if (*of) at = strstr(json, textf("\"%s\":{", of));
-    if (!at) stage_fails("something is missing in %s", json);
+    if (*of && !at) stage_fails("something is missing in %s", json);
     return json_member_number(at, name);
 }
 
