@@ -1,4 +1,4 @@
-/* `moongate replay`: recordings that are cut or none, scripts that do not load or do not end, and control-C. */
+/* `moongate replay`: options that do not fit, recordings that are cut or none, scripts that do not load or do not end, and control-C. */
 #include "unit/replay/tape.h"
 
 #include <signal.h>
@@ -101,14 +101,28 @@ static void it_can_be_stopped(void **state)
     has(text, "\"end\":\"it was stopped\"");
 }
 
+static void options_that_do_not_fit_are_refused(void **state)
+{
+    const char *new = file_of("new", ONE);
+    exits(moongate_runs("replay", NULL), 2);
+    exits(moongate_runs("replay", "tape", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "fast", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "-1x", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--writes", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--max-moved", "1%", NULL), 2);
+    exits(moongate_runs("replay", "tape", "--script", new, "--rate", "5", NULL), 2);
+    exits(moongate_runs("replay", "a", "b", "--script", new, NULL), 2);
+    struct run run = moongate_runs("replay", "/nowhere/tape", "--script", new, NULL);
+    exits(run, 4);
+    has(run.err, "/nowhere/tape");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(a_cut_recording_is_replayed_up_to_there),
-        play(a_file_that_is_no_recording_is_refused),
-        play(a_script_that_does_not_load_is_an_error),
-        play(an_endless_script_ends_the_replay),
-        play(it_can_be_stopped),
+        play(options_that_do_not_fit_are_refused),    play(a_cut_recording_is_replayed_up_to_there),
+        play(a_file_that_is_no_recording_is_refused), play(a_script_that_does_not_load_is_an_error),
+        play(an_endless_script_ends_the_replay),      play(it_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

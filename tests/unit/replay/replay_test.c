@@ -45,6 +45,7 @@ static void routes_are_counted_as_diff_counts_them(void **state)
     number_is(run.out, "routes", "same", 10);
     number_is(run.out, "routes", "other_pool", 7);
     number_is(run.out, "routes", "other_key", 1);
+    number_is(run.out, "", "bucket_seconds", 0.016);
     has(run.out, "{\"from\":\"10.0.0.1:11211\",\"from_pool\":\"all\",\"to\":\"10.0.0.2:11211\","
                  "\"to_pool\":\"pages\",\"fate\":\"moved\",\"requests\":7}");
     has(run.out, "\"to\":\"reply miss\",\"to_pool\":\"\",\"fate\":\"moved\",\"requests\":3}");
@@ -272,6 +273,14 @@ static void memory_of_fakes_is_bounded(void **state)
 
 /* --- time ------------------------------------------------------------------------------------------- */
 
+/* How many there are. */
+static size_t buckets_of(const char *json)
+{
+    size_t n = 0;
+    for (const char *at = json; (at = strstr(at, "{\"at\":")); at++) n++;
+    return n;
+}
+
 /* The clock of scripts is that of the recording: what a function sleeps is a part of its time, and a timer runs as often as it did. */
 static void time_is_that_of_the_recording(void **state)
 {
@@ -297,6 +306,8 @@ static void time_is_that_of_the_recording(void **state)
     exits(run, 0);
     number_is(run.out, "new", "errors", 0);
     number_is(run.out, "new", "misses", 21);
+    assert_in_range((unsigned)buckets_of(run.out), 301,
+                    600); /* of one width, over the whole time */
     double p50 = number_of(strstr(run.out, "\"new\""), "latency_ms", "p50");
     if (p50 < 49 || p50 > 60) stage_fails("a sleep of 50 ms took %g ms", p50);
     assert_true(number_of(run.out, "", "took") < 30);
@@ -353,22 +364,6 @@ static void results_over_a_limit_make_the_exit_code_1(void **state)
         has(bad.err, limits[i].said);
         has(bad.out, "hit rate");
     }
-}
-
-static void options_that_do_not_fit_are_refused(void **state)
-{
-    const char *new = file_of("new", ONE);
-    exits(moongate_runs("replay", NULL), 2);
-    exits(moongate_runs("replay", "tape", NULL), 2);
-    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "fast", NULL), 2);
-    exits(moongate_runs("replay", "tape", "--script", new, "--speed", "-1x", NULL), 2);
-    exits(moongate_runs("replay", "tape", "--script", new, "--writes", NULL), 2);
-    exits(moongate_runs("replay", "tape", "--script", new, "--max-moved", "1%", NULL), 2);
-    exits(moongate_runs("replay", "tape", "--script", new, "--rate", "5", NULL), 2);
-    exits(moongate_runs("replay", "a", "b", "--script", new, NULL), 2);
-    struct run run = moongate_runs("replay", "/nowhere/tape", "--script", new, NULL);
-    exits(run, 4);
-    has(run.err, "/nowhere/tape");
 }
 
 /* --- other kinds of scripts, and texts -------------------------------------------------------------------- */
@@ -437,7 +432,6 @@ int main(void)
         play(time_is_that_of_the_recording),
         play(a_multiple_of_its_speed_takes_its_time),
         play(results_over_a_limit_make_the_exit_code_1),
-        play(options_that_do_not_fit_are_refused),
         play(configurations_of_other_proxies_are_read),
         play(people_get_tables),
         play(hashed_keys_are_warned_of),
