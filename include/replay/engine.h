@@ -56,7 +56,7 @@ struct engine {
     struct asked *refills[REPLAY_SIDES], *refills_last[REPLAY_SIDES]; /* to be sent */
     unsigned players_n;
     struct tally tally;
-    struct seen_keys seen;
+    struct seen_keys seen, clients;
     double wall;             /* seconds since 1970 when the recording began */
     double began;            /* real, when the replay began */
     double published, paced; /* real: the last time; when requests were sent last, for --rate */

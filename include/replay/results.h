@@ -101,6 +101,8 @@ struct replay_side {
 struct replay_recorded {
     uint64_t requests, gets, hits, misses, writes, errors;
     uint64_t clients;     /* connections */
+    uint64_t lost;        /* requests that could not be recorded */
+    uint32_t gaps;        /* times in which nothing was recorded */
     uint64_t seen_keys;   /* different keys, as far as they were counted */
     double began, lasted; /* seconds since 1970; seconds */
     struct latency latency;

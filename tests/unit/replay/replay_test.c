@@ -391,7 +391,7 @@ static void people_get_tables(void **state)
     struct run run = moongate_runs("replay", t.path, "--script", new, "--compare", old, NULL);
     exits(run, 0);
     is_said(run.err, "");
-    has(run.out, textf("%s: 50 requests in 49.0 s\n", t.path));
+    has(run.out, textf("%s: 50 requests of 1 clients in 49.0 s\n", t.path));
     has(run.out, "100.00 %       100.00 %         0.00 %\n");
     has(run.out, "routes: of 50 requests 0 move, 0.0 %");
     has(run.out, "times of old and new are moongate's own: servers in memory take none\n");
