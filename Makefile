@@ -119,7 +119,10 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS) -lcmocka
 
-$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
+# What a played spooler says is written and read by the functions that the real one has.
+SPOKEN := $B/obj/spool/words.o
+
+$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ) $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
@@ -129,7 +132,7 @@ $B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 
-$B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
+$B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ) $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
@@ -158,6 +161,13 @@ SECURE_FUZZ := $B/tests/fuzz/tls_fuzz $B/fuzz/tls_fuzz
 $B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o)
 $B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
 $(SECURE_FUZZ): FUZZLIBS = $(LIBS)
+
+# Recordings.
+RECORDS := $(filter src/base/% src/record/%,$(SRC))
+RECORD_FUZZ := $B/tests/fuzz/recording_fuzz $B/fuzz/recording_fuzz
+$B/tests/fuzz/recording_fuzz: $(RECORDS:src/%.c=$B/obj/%.o)
+$B/fuzz/recording_fuzz: $(RECORDS)
+$(RECORD_FUZZ): FUZZLIBS = $(LIBS)
 
 # Who may be a client.
 $B/tests/fuzz/auth_fuzz: $B/obj/net/users.o

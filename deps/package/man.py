@@ -14,7 +14,7 @@ import sys
 
 MAIN = "src/main/README.md"
 LUA = "lua/README.md"
-CTL_SECTIONS = ("moongate ctl", "moongate top", "The admin socket", "Watching requests")
+CTL_SECTIONS = ("moongate ctl", "moongate top", "The admin socket", "Watching requests", "Recording requests", "moongate recording")
 
 PAGES = {
     "moongate.8": ("moongate", 8, "a memcache proxy whose routing is a Lua script"),

@@ -45,6 +45,9 @@ void backends_sweep(struct backends *set);
 /* Writes what calls have queued since the last time, with one write for each connection. Called at the end of each turn. */
 void backends_flush(struct backends *set);
 
+/* True: they stand for one server, because name or address are the same. */
+bool backend_is_same(const struct backend *a, const struct backend *b);
+
 /* True for one backend of each server that a pool names: two pools that use one server with different settings have two. Of them,
  * the first one that is not down. Servers are the same when names or addresses are equal. */
 bool backend_is_first(const struct backend *b);

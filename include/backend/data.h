@@ -31,6 +31,7 @@ struct backends;
 struct conn;
 struct discoveries;
 struct ejection;
+struct gate;
 struct name_watch;
 struct resolver;
 struct secure;
@@ -41,8 +42,11 @@ struct tls_session;
  * non-blocking socket that the caller owns from then on, or -1. */
 typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 
-/* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
-enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
+/* A gated server has a connection that serves: what waits for it may be replayed. See gate. */
+typedef void backend_gated_fn(void *about, const struct backend *b);
+
+/* Why its connections take no calls: not connected, calls passed their deadline, connections ended; deletes wait for it (see gate). */
+enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED, FALL_SPOOLED };
 
 /* The gets of the turn by their keys, for share.h; a slot says where a get for such a key was put last. */
 struct share_slot {
@@ -97,7 +101,8 @@ struct backend {
     uint64_t forgiven;
     struct ejection *ejections; /* of the pools that count its faults */
     enum backend_fall cause;    /* what happened to one of its connections last */
-    bool down;             /* no connection takes calls; written by backend_note_health alone */
+    bool down; /* no connection takes calls, or it is gated; written by backend_note_health alone */
+    bool is_gated;         /* deletes wait for it: written by gate.c alone */
     bool is_framed;        /* it is spoken to in the binary protocol; see framed */
     bool leaves;           /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn; /* takes the news of its connections */
@@ -145,6 +150,10 @@ struct backends {
     bool asks_plainly;     /* servers are asked as clients ask, whatever `ask` says: for tools */
     backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
     void *dials_for;       /* its `about` */
+    struct gate *gates;    /* owned: the servers that are gated, by name */
+    uint32_t gates_n;
+    backend_gated_fn *on_gated;      /* NULL: nobody waits for that */
+    void *gated_for;                 /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
     uint64_t steerings;              /* how often that has changed */
     /* How often that has changed, or a server went down or came back: pools compare it before they choose. */

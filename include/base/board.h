@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compared.h"
 #include "base/handover.h"
 #include "base/heartbeat.h"
 #include "base/heat.h"
@@ -95,6 +96,11 @@
     X(ssl_proto_errors, COUNTER, "TLS connections of clients that broke after that")               \
     X(tls_loaded, LEVEL, "seconds since 1970 when keys and certificates came into use; 0: none")   \
     X(tls_expires, LEVEL, "seconds since 1970 when the first of them expires; 0: there is none")   \
+    X(spool_kept, COUNTER, "deletes put on the disk: mg.spool_deletes")                            \
+    X(spool_replayed, COUNTER, "of them, sent to their server since")                              \
+    X(spool_refused, COUNTER, "deletes that could not be put on the disk")                         \
+    X(spool_dropped, COUNTER, "deletes dropped from the disk: too old, or by an operator")         \
+    X(spool_pending, GAUGE, "deletes on the disk now")                                             \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
     X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \
     X(reloads_refused, COUNTER, "reloads whose script was refused: nothing has changed")           \
@@ -105,7 +111,10 @@
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
-    X(bytes_written, COUNTER, "bytes written to clients")
+    X(bytes_written, COUNTER, "bytes written to clients")                                          \
+    X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
+    X(recorded_requests, COUNTER, "requests recorded")                                             \
+    X(recorded_lost, COUNTER, "requests not recorded because the reader was slow")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;
@@ -147,7 +156,8 @@ struct board_worker {
     struct board_trouble troubles[BOARD_SERVERS];
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
-    struct board_tables tables; /* of servers, pools, commands and listeners */
+    struct compared compared;   /* reads whose answers differed */
+    struct board_tables tables; /* of servers, pools, commands, listeners and comparisons */
 };
 
 enum { BOARD_HOUSES = 2 };
@@ -177,7 +187,8 @@ struct board_memory {
         carried; /* counters of a board that another build has laid out, which is gone */
     struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
     struct live_slow slow[BOARD_HOUSES];       /* likewise */
-    struct board_worker parts[];               /* house 0 has the first half of them */
+    uint64_t kept; /* how often a worker was told that deletes are on the disk: see route/spool.h */
+    struct board_worker parts[]; /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */

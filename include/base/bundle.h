@@ -26,6 +26,8 @@ enum bundle_kind {
                        the bytes are its addresses, a line each */
     BUNDLE_SECRET, /* a file with a key, certificates or passwords (base/secret.h), which scripts do not
                       see and which is never written to the disk; without bytes: it could not be read */
+    BUNDLE_SPOOLS, /* no file: the path is a folder in which deletes wait (mg.spool_deletes); the
+                      bytes are its bounds, as in spool/place.h */
     BUNDLE_KINDS
 };
 

@@ -25,6 +25,7 @@ void json_end(struct json *j);
 void json_bytes(struct json *j, const char *name, const void *bytes, size_t len);
 void json_text(struct json *j, const char *name, const char *text);
 void json_number(struct json *j, const char *name, uint64_t number);
+void json_integer(struct json *j, const char *name, int64_t number);
 void json_flag(struct json *j, const char *name, bool flag);
 void json_null(struct json *j, const char *name);
 

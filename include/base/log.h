@@ -55,6 +55,9 @@ void log_reopen(void);
 /* Logs how many lines were lost, if there is room for it. Call it from time to time. */
 void log_catch_up(void);
 
+/* What it writes to; -1: nothing is open now. For a child that closes all other descriptors. */
+int log_descriptor(void);
+
 /* Names this process in every line: "master", "worker 2". The string is copied. */
 void log_role(const char *role);
 

@@ -21,6 +21,9 @@ void log_sink_syslog(const char *path);
 /* The file at path, which fd is open on for appending. Takes over fd; the path must stay. False, with errno: nothing has changed. */
 bool log_sink_file(const char *path, int fd) __attribute__((warn_unused_result));
 
+/* The descriptor; -1: none. */
+int log_sink_descriptor(void);
+
 /* The log file's path; NULL when lines go somewhere else. */
 const char *log_sink_path(void);
 

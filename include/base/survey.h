@@ -46,10 +46,17 @@ enum survey_listener_cell {
         SURVEY_LISTENER_CELLS
 };
 
+enum survey_comparison_cell {
+#define X(name, kind, meaning) SURVEY_COMPARISON_##name,
+    BOARD_COMPARISON_CELLS(X)
+#undef X
+        SURVEY_COMPARISON_CELLS
+};
+
 enum { SURVEY_CELLS = 28 }; /* room for any of them */
 
 /* A name may hold any bytes but 0, as the path of a socket may. is_used: a script has the server or pool, a worker takes clients
- * from the listener or has some that came by it, a client has sent the command. Else its counters are of the past, and may be left out. */
+ * from the listener or has some that came by it, a client has sent the command, a read was compared. Else its counters are of the past, and may be left out. */
 struct survey_entry {
     char name[BOARD_NAME];
     uint64_t cells[SURVEY_CELLS];

@@ -1,5 +1,5 @@
-/* tables: what a worker counts for each server, pool, command and listener: a table of named entries for each of the four kinds, in
- * the worker's part of the board, which owns them.
+/* tables: what a worker counts for each server, pool, command, listener and comparison: a table of named entries for each of the five
+ * kinds, in the worker's part of the board, which owns them.
  *
  * One process writes a part, and any may read it. An entry stays once it is made: it goes on counting over reloads and in the next
  * worker of that slot. base/survey.h has the sums over all parts.
@@ -41,6 +41,8 @@
     X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
     X(tls_resumed, COUNTER, "of them: those that resumed a session")                               \
     X(tls_failures, COUNTER, "TLS handshakes that failed, or did not end in time")                 \
+    X(spooled, COUNTER, "deletes that are kept on the disk: it did not carry them out")            \
+    X(replayed, COUNTER, "deletes from the disk that it carried out later")                        \
     X(bytes_read, COUNTER, "bytes read from it")                                                   \
     X(bytes_written, COUNTER, "bytes written to it")
 
@@ -86,12 +88,29 @@
     X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
     X(tls_handshake_errors, COUNTER, "TLS handshakes that failed")
 
+/* For one mg.compare. A read that was begun has one outcome: the cells from `equal` on. */
+#define BOARD_COMPARISON_CELLS(X)                                                                  \
+    X(requests, COUNTER, "reads whose answers were to be compared")                                \
+    X(waiting, GAUGE, "of them: those that wait for an answer, or for a second look")              \
+    X(equal_hits, COUNTER, "both routes had the same")                                             \
+    X(equal_misses, COUNTER, "both routes had nothing")                                            \
+    X(only_old, COUNTER, "the old route alone had the key")                                        \
+    X(only_new, COUNTER, "the new route alone had the key")                                        \
+    X(values_differ, COUNTER, "both had the key, with other values")                               \
+    X(flags_differ, COUNTER, "both had the same value, with other flags")                          \
+    X(lifetimes_differ, COUNTER, "both had the same, which will live more than 2 s longer in one") \
+    X(settled, COUNTER, "differences that were gone at a second look")                             \
+    X(old_errors, COUNTER, "the old route failed")                                                 \
+    X(new_errors, COUNTER, "the new route failed")                                                 \
+    X(left_out, COUNTER, "reads that were not compared: too many were waiting")
+
 /* kind, member of struct tables, struct, entries, X-macro of the cells */
 #define BOARD_TABLES(X)                                                                            \
     X(SERVERS, servers, board_server, 256, BOARD_SERVER_CELLS)                                     \
     X(POOLS, pools, board_pool, 64, BOARD_POOL_CELLS)                                              \
     X(COMMANDS, commands, board_command, 40, BOARD_COMMAND_CELLS)                                  \
-    X(LISTENERS, listeners, board_listener, 128, BOARD_LISTENER_CELLS)
+    X(LISTENERS, listeners, board_listener, 128, BOARD_LISTENER_CELLS)                             \
+    X(COMPARISONS, comparisons, board_comparison, 32, BOARD_COMPARISON_CELLS)
 
 enum board_table {
 #define X(kind, member, type, entries, cells) BOARD_TABLE_##kind,
@@ -134,6 +153,12 @@ struct board_listener {
     struct latency latency; /* of whole requests */
 };
 
+struct board_comparison {
+    char name[BOARD_NAME];
+    BOARD_COMPARISON_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of the new route's answers */
+};
+
 #undef BOARD_CELL_FIELD
 
 /* used: how many entries of each table are made. What stands behind them was never written and takes no memory. */
@@ -172,6 +197,7 @@ struct board_server *board_server(struct board_tables *t, const char *name);
 struct board_pool *board_pool(struct board_tables *t, const char *name);
 struct board_command *board_command(struct board_tables *t, const char *name);
 struct board_listener *board_listener(struct board_tables *t, const char *name);
+struct board_comparison *board_comparison(struct board_tables *t, const char *name);
 
 /* How many entries another process may read, and the name, cells and histogram of one of them. */
 uint32_t board_table_used(const struct board_tables *t, enum board_table kind);

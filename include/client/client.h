@@ -13,6 +13,7 @@
 #include "base/heat.h"
 #include "base/log.h"
 #include "client/dumps.h"
+#include "client/feed.h"
 #include "client/handshake.h"
 #include "client/sampling.h"
 #include "client/sight.h"
@@ -188,6 +189,7 @@ struct clients {
     const char *const *listener_names; /* listener_names_n, by client.listener; NULL: no name */
     uint32_t listener_names_n;
     struct sighting sighting;                      /* notes nothing, unless the worker says where */
+    struct feed feed;                              /* of what is recorded: nothing, until it begins */
     struct sampling sampling;                      /* keeps nothing, unless the worker says where */
     struct heat_writer heat;                       /* likewise: see heating.h */
     struct latency_span span;                      /* of the request that was answered last */

@@ -1,9 +1,9 @@
-/* sight: what is noted of requests while there are viewers, or while there is a slow log, and what comes of it: events on the board,
- * lines in the log.
+/* sight: what is noted of requests while there are viewers, while there is a slow log, or while they are recorded (client/noted.h), and what
+ * comes of it: events on the board, lines in the log.
  *
  * struct sighting is a part of the set of clients, which owns it; ring and filters are the board's. A reply owns its struct sights from
  * reply_create until it is complete, and each of those is freed with it. Worker only. While nobody watches, a request costs a look at
- * is_on and a reply at its own pointer.
+ * turn.is_watched and a reply at its own pointer.
  */
 #ifndef MOONGATE_CLIENT_SIGHT_H
 #define MOONGATE_CLIENT_SIGHT_H
@@ -16,6 +16,7 @@
 struct board_server;
 struct clients;
 struct client;
+struct noted;
 struct reply;
 struct turn;
 
@@ -45,6 +46,7 @@ struct sight {
 /* Those of a reply: one for each key, NULL for a key that nobody watches. */
 struct sights {
     struct clients *set;
+    struct noted *noted; /* of those that are recorded, the last key first; or NULL */
     double began;
     uint32_t n;
     uint32_t value_len; /* of a storage command */
@@ -84,9 +86,9 @@ void sighting_init(struct sighting *s, const struct live_filters *filters, struc
 /* Finds out who watches; to be called when the loop wakes, before anything is read. */
 void sighting_look(struct clients *set);
 
-/* --- for reply.c and requests.c; all but the first only while is_on, or for a reply that has sights */
+/* --- for reply.c and requests.c; all but the first only while turn.is_watched, or for a reply that has sights */
 
-/* By chance: whether a viewer may want the next request at all; of several keys, each has its own chance. Inline, as it is asked for each while there are viewers. */
+/* By chance: whether a viewer may want the next request at all; of several keys, each has its own chance. */
 static inline bool sight_is_chosen(struct sighting *s, uint32_t keys)
 {
     s->begun++;
@@ -96,9 +98,12 @@ static inline bool sight_is_chosen(struct sighting *s, uint32_t keys)
     return keys > 1 || s->random <= s->most;
 }
 
-/* A request has come that is chosen: with one key, with several (then sight_key for each), or with none. */
+/* A request has come: with one key, with several (then sight_key for each), or with none. */
 void sight_begin(struct reply *reply, const struct request *r, uint32_t keys);
 void sight_key(struct reply *reply, struct request *r);
+
+/* For these files: what the answer will be. */
+void sight_note(struct sighting *s, enum live_result result, const void *text, size_t len);
 
 /* What the answer will be; followed by sight_end. */
 void sight_answered(struct reply *reply, const struct response *r);

@@ -15,6 +15,8 @@
     X(explain, "SCRIPT.lua ['get KEY' ...]",                                                       \
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
+    X(copy, "OLD.lua NEW.lua",                                                                     \
+      "puts items where another script will look for them, before clients use it")                 \
     X(convert, "[--from KIND] FILE",                                                               \
       "prints the script that a configuration of nutcracker, mcrouter or routelib stands for")     \
     X(test, "FILE-or-FOLDER ...",                                                                  \
@@ -24,6 +26,8 @@
     X(replay, "FILE --script NEW.lua [--compare OLD.lua]",                                         \
       "puts recorded requests to a script: where they go, what they find, how long they take")     \
     X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
+    X(recording, "FILE ...",                                                                       \
+      "what is in a file that ctl record has written: numbers of all requests, or each of them")   \
     X(top, "[--once|--json]",                                                                      \
       "shows a moongate that runs in a terminal: rates, servers, hot keys")                        \
     X(completion, "bash", "prints what a shell needs to complete words behind moongate")           \

@@ -12,6 +12,7 @@
 #include "base/records.h"
 #include "master/admin_commands.h"
 #include "master/ask.h"
+#include "master/record_order.h"
 #include "master/reload.h"
 #include "net/doors.h"
 #include "net/lines.h"
@@ -21,6 +22,7 @@
 #include <stdio.h>
 
 struct master;
+struct spool_said;
 
 enum { ADMIN_SESSIONS = 32, ADMIN_WORDS = 16, ADMIN_A_SECOND = 200 };
 
@@ -32,8 +34,10 @@ enum admin_wait {
     ADMIN_RELOAD,   /* reload `number` to end */
     ADMIN_ROLLBACK, /* likewise */
     ADMIN_UPGRADE,
+    ADMIN_SPOOL, /* the spooler's answer to question `number` */
     ADMIN_RATE,  /* the next second */
-    ADMIN_WATCH, /* events, until it sends another line: `viewer` */
+    ADMIN_WATCH,  /* events, until it sends another line: `viewer` */
+    ADMIN_RECORD, /* another line, or the end of its recording */
 };
 
 struct session {
@@ -64,10 +68,13 @@ struct admin {
     struct doors doors;
     struct session *sessions;
     unsigned n;
+    uint64_t questions;    /* to the spooler */
     uint64_t reloads;      /* that have begun, and that were no return to an earlier script */
     uint64_t returns;      /* to an earlier script that have begun */
     bool is_reload;        /* what has begun last is one of `reloads` */
     enum reload_news last; /* how the last of either has ended */
+    struct record_order record;
+    struct session *records; /* whose recording it is; NULL: there is none */
     ev_timer look;         /* for sessions that do not read */
 };
 
@@ -87,8 +94,14 @@ void admin_take_reload(struct admin *a, enum reload_news news, bool goes_back);
 /* The new process is in charge, or could not be. */
 void admin_take_upgrade(struct admin *a, bool is_done);
 
+/* A worker serves. */
+void admin_take_ready(struct admin *a);
+
 /* A worker has made a change of servers. */
 void admin_take_steered(struct admin *a);
+
+/* The spooler has answered; NULL: it has ended, and answers no question that it was asked. */
+void admin_take_spool(struct admin *a, struct spool_said *said);
 
 /* The sockets are another process's from now on. */
 void admin_leave_to(struct admin *a);
@@ -129,8 +142,21 @@ void session_run_slow(struct session *s);
 void session_ends_watch(struct session *s);
 void session_leaves_watch(struct session *s);
 
+/* In admin_record.c: the same for a recording; session_ends_record also where its time is over, or its reader has gone: why, for the log. */
+void session_run_record(struct session *s);
+void session_ends_record(struct session *s, const char *why);
+void session_leaves_record(struct session *s);
+
+/* A record_order_gone_fn; arg: struct admin. */
+void admin_take_gone(void *arg);
+
+/* In admin_spool.c. */
+void session_run_spool(struct session *s);
+void session_spool_is_late(struct session *s);
+
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);
+void session_run_compare(struct session *s);
 void session_run_explain(struct session *s);
 void session_run_clients(struct session *s);
 void session_run_steering(struct session *s);

@@ -24,10 +24,15 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
       "each client: address, listener, worker, age, requests, bytes, replies that are due")        \
     X(hot, "hot", "[keys|clients|bytes]", 0, 1, READ,                                              \
       "the hottest keys, or the clients with the most requests, or with the most bytes, lately")   \
+    X(compare, "compare", "[NAME]", 0, 1, READ,                                                    \
+      "what mg.compare has counted, and the reads whose answers differed last")                    \
     X(watch, "watch",                                                                              \
       "[key PREFIX] [pool NAME] [server NAME] [command NAME] [slower-than TIME] [sample SHARE] "   \
       "[errors]",                                                                                  \
       0, 13, READ, "requests as they are answered, until another line comes")                      \
+    X(record, "record", "[keys-only|sizes|values] [sample SHARE] [key PREFIX] [for TIME]", 0, 7, READ, \
+      "requests with their outcomes, for `moongate ctl record`, until another line comes; values "  \
+      "need the right to change")                                                                  \
     X(slow, "slow", "", 0, 0, READ, "the last requests that took longer than --slow-log")          \
     X(reload, "reload", "", 0, 0, CHANGE, "load the script again, and tell the outcome")           \
     X(rollback, "rollback", "", 0, 0, CHANGE, "go back to the last good script")                   \
@@ -36,6 +41,8 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
     X(undrain, "undrain", "SERVER", 1, 1, CHANGE, "take that back")                                \
     X(weight, "weight", "SERVER [POOL] NUMBER|reset", 2, 3, CHANGE,                                \
       "another weight for that server, in one pool or in all; reset: the script's")                \
+    X(spool, "spool", "[drop SERVER|all]", 0, 2, SHOW_OR_SET,                                      \
+      "deletes on the disk that wait for their servers; drop: forget those of a server, or all")   \
     X(log_level, "log-level", "[error|warn|info|debug|trace|reset]", 0, 1, SHOW_OR_SET,            \
       "from which level on lines are logged; reset: as the options say")                           \
     X(kill, "kill", "CLIENT", 1, 1, CHANGE, "close a client, by its id or its address")            \

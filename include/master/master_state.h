@@ -27,6 +27,7 @@
 #include "master/steer.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
+#include "worker/spool_child.h"
 #include <ev.h>
 #include <stdbool.h>
 
@@ -67,6 +68,7 @@ struct master {
     struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
+    struct spool_child spool_child;
     struct rotation rotation;
     struct service service;
     struct journal journal;
@@ -127,6 +129,9 @@ void master_stop(struct master *m, int exit_code);
 
 /* Orders all workers to end: DRAIN or RETIRE. seconds < 0: no limit. */
 void master_order_end(struct master *m, enum channel_message_type order, double seconds);
+
+/* The spooler opens the folders that the script in that source names, before workers use it. */
+void master_open_spools(struct master *m, int source);
 
 /* overview.c's: what the master says about itself. */
 

@@ -49,8 +49,8 @@ struct take {
     const uint8_t *key;
     const uint8_t *args;  /* meta flags, or the words of a command without a key, as they came */
     const uint8_t *error; /* what the client got, without CRLF; only with results that are errors */
-    const uint8_t
-        *listener; /* the name of the listener that the client came by; empty: the main one */
+    const uint8_t *
+        listener; /* the name of the listener that the client came by, or its address; empty: not known */
     const uint8_t *value; /* value_len bytes, or NULL: not recorded */
 };
 
@@ -65,6 +65,10 @@ size_t take_room(const struct take *t);
  * written, or 0 when they are more than room; then nothing has changed. Texts and values that are too long are cut as said above; a key
  * or args that are too long must not come (they are never in a valid request), and are left out. */
 size_t take_encode(const struct take *t, uint64_t *time, uint8_t *to, size_t room);
+
+/* The bytes of the take at `at`, its length among them, of which some may come later. 0: too few bytes are here to know, when they are
+ * fewer than ten; else this is no take. */
+size_t take_length(const uint8_t *at, const uint8_t *end);
 
 enum take_status {
     TAKE_OK,

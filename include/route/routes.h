@@ -34,7 +34,10 @@ enum route_kind {
     ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
                      fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
+    ROUTE_COMPARE, /* the first child; the second gets reads, too, and both answers are compared: most_in_flight, seconds;
+                      word: the name under which it is counted */
     ROUTE_THROUGH, /* the first child, then a cache: the second child gets what it has stored, the third a delete where it has not */
+    ROUTE_SPOOL, /* deletes to the child, a pool; those that fail are kept on the disk: words: the folder */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
@@ -44,7 +47,7 @@ enum route_kind {
     ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
-    ROUTE_SHARE, /* the second child for a share of requests, keys or servers: share, least, most, first, servers */
+    ROUTE_SHARE, /* the second child for a share of requests, keys or servers: share, least, most, first, servers, reads */
     ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
     ROUTE_RATE, /* the first child while there are tokens, else the second: tick; words: command, child: bucket,
@@ -78,7 +81,7 @@ struct route_options {
     uint32_t order; /* FAILOVER: enum route_order */
     uint32_t wait;  /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
-    uint32_t most_in_flight; /* LIMIT */
+    uint32_t most_in_flight; /* LIMIT; COMPARE: comparisons */
     uint32_t keys;           /* NEGATIVE: remembered at most */
     uint32_t match;          /* PREFIX: enum route_match */
     uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
@@ -88,13 +91,14 @@ struct route_options {
     uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
     uint32_t first; /* SHARE: keys whose server in the third child, a pool, has this number */
     uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
+    uint32_t reads;       /* SHARE: 1: of requests that only read */
     uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
     uint32_t by;          /* RATE: 1: by identity */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */
     double
-        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child */
+        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
     double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
     double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
     double before; /* DELAY: seconds */

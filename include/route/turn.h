@@ -19,6 +19,7 @@
 
 struct flow;
 struct seen;
+struct spool_desk;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -65,10 +66,13 @@ struct turn {
     struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */
-    const struct seen *seen;         /* NULL: nobody watches requests */
+    bool is_watched;                 /* the front notes what happens to requests: it sets this */
+    const struct seen *seen;         /* NULL: nobody watches requests on their way */
     void *seen_owner; /* for whom the next call is sent at once, as in seen.h; or NULL */
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
+    struct spool_desk
+        *spool;         /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
     bool is_explaining; /* a function is only followed: its request is no write */
     bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
 };

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 8 };
+enum { MG_ABI_VERSION = 9 };
 
 struct script;
 

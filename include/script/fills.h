@@ -16,9 +16,13 @@
 
 struct script;
 
-/* Marks r (NULL: the function's own request) as a copy of what was read since fill_begin (coroutine.c), for a route of
- * ROUTE_FILL. `own`: how many of the writes of that key since then were the function's. */
-void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request *r, uint32_t own);
+/* What a copy comes from: a read; a read by a function whose own work, and that of others like it, are plans of writes, which then do not
+ * count; a write of the function's own. */
+enum mg_fill { MG_FILL_READ, MG_FILL_READ_AMONG_PLANS, MG_FILL_WROTE };
+
+/* Marks r (NULL: the function's own request) as a copy of what was read, or written, since fill_begin (coroutine.c), for a route of
+ * ROUTE_FILL. from: enum mg_fill. */
+void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request *r, uint32_t from);
 
 /* r does a part of what the function's own request does: it gets the same mark. */
 void mg_fill_inherit(struct script *s, uint32_t at, uint32_t serial, struct request *r);

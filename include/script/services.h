@@ -120,6 +120,11 @@ const char *mg_listen(struct script *s, const struct mg_listen *o);
 int32_t mg_listens(struct script *s);
 const char *mg_listens_end(struct script *s, bool has_root);
 
+/* A folder in which deletes of that route, which must be a pool, wait on the disk; 0: the usual bound. NULL, or what is wrong, in constant text.
+ * Only while the script loads. */
+const char *mg_spool(struct script *s, int32_t route, const char *dir, double max_size,
+                     double max_total, double max_age);
+
 /* Options that a script may set, from 0 on; NULL after the last. And notes the value of one, which the caller has checked. */
 const struct script_option *mg_option(struct script *s, uint32_t at);
 void mg_set_option(struct script *s, uint32_t at, double value);

@@ -16,6 +16,7 @@
 #include "script/script.h"
 #include "script/script_memory.h"
 #include "script/script_time.h"
+#include "script/spools.h"
 
 struct script_timer {
     ev_timer watcher; /* data: the script */
@@ -92,6 +93,7 @@ struct script {
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
     struct script_listens listens;
+    struct script_spools spools;
     struct script_contexts contexts;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
@@ -118,6 +120,7 @@ void script_note_discovery(struct script *s, const char *url, size_t len);
  * for which the item stands, a line each. False: the bundle is full. */
 bool script_notes(const struct script *s);
 bool script_note_listener(struct script *s, const char *item, const char *addresses);
+bool script_note_spool(struct script *s, const char *dir, const char *bounds);
 
 /* The first answer for a slot: what is known of it without Lua. */
 int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);

@@ -5,7 +5,11 @@
 #ifndef MOONGATE_WORKER_ALONE_H
 #define MOONGATE_WORKER_ALONE_H
 
+struct script;
 struct worker;
+
+/* The spooler opens the folders that the script names. */
+void alone_spools(struct worker *w, const struct script *s);
 
 /* A reload of a single process, which agrees with nobody: loads the script's file, waits for its discoveries, and switches. An
  * error is logged, and the script in use goes on. */

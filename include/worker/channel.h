@@ -31,7 +31,8 @@ struct newcomer;
     X(SWITCHED, "up", "generation now in use")                                                     \
     X(PIECE, "up", "a piece of an answer; the question's number")                                  \
     X(ANSWERED, "up", "the answer is whole, or the text says why there is none; likewise")         \
-    X(STEERED, "up", "the change of that number, and all before it, hold from now on")
+    X(STEERED, "up", "the change of that number, and all before it, hold from now on")             \
+    X(RECORD, "down", "record requests as the text says, and send them to the descriptor; no descriptor: record nothing more")
 
 enum channel_message_type {
 #define X(name, direction, meaning) CHANNEL_##name,
@@ -64,6 +65,10 @@ enum channel_status channel_send(int end, enum channel_message_type type, uint32
 /* With a text, which is cut to CHANNEL_TEXT_MAX - 1 bytes. */
 enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
                                       const char *text);
+
+/* With both; fd < 0: without a descriptor. */
+enum channel_status channel_send_both(int end, enum channel_message_type type, uint32_t number,
+                                      const char *text, int fd);
 
 /* A client, which the caller still owns. Its texts: the label of its listener (net/labels.h; "": it is one of --bind), the rules, who it is
  * (net/who.h). A receiver of a version that knows the label alone reads that. */

@@ -197,6 +197,7 @@ struct options {
     uint32_t max_conns_per_address, max_conns_per_identity; /* 0: any number */
     double idle_timeout;                                    /* seconds; 0: none */
     bool check;
+    int32_t before; /* the master that is upgraded to this process; 0: none; main fills it */
     bool daemonize;
     const char *pid_file;
     const char *user;

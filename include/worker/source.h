@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "spool/place.h"
 #include "worker/converted.h"
 #include "worker/option_table.h"
 
@@ -58,6 +59,10 @@ struct source_listeners {
 };
 bool source_listeners(int fd, struct source_listeners *to);
 void source_listeners_release(struct source_listeners *l);
+
+/* The folders in which deletes of the script wait (mg.spool_deletes), at most SPOOL_PLACES_MOST. How many; -1: there is no such list, as a
+ * script has written to its source. */
+int source_spools(int fd, struct spool_place to[SPOOL_PLACES_MOST]);
 
 /* Calls fn for each file in the source: the script first, then in the order in which they were read; what was looked for and not
  * found is among them, and files that its discoveries follow, and notes. Nothing for a source that cannot be read (fd may be -1). */

@@ -16,8 +16,10 @@
 #include "worker/certificates.h"
 #include "worker/drain.h"
 #include "worker/entrances.h"
+#include "worker/keeping.h"
 #include "worker/names.h"
 #include "worker/pace.h"
+#include "worker/spool_child.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -40,6 +42,7 @@ struct worker {
     struct entrances entrances;
     struct succession succession;
     struct drain drain;
+    struct keeping keeping;
     struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;
@@ -49,7 +52,8 @@ struct worker {
     struct arrivals arrivals;
     struct answers answers; /* to the master's questions */
     ev_io signals;
-    struct doors doors; /* in a single process */
+    struct doors doors;             /* in a single process */
+    struct spool_child spool_child; /* likewise */
     struct log_limit refusal_lines;
     ev_timer sweep;
     struct outages outages;                    /* of servers, where there is no master */

@@ -7,6 +7,7 @@
 #include "worker/options.h"
 
 struct labels;
+struct script_file;
 struct tester_script;
 struct worker;
 
@@ -23,6 +24,14 @@ void worker_close(struct worker *w);
 
 /* Loads a script, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes on. */
 bool worker_use(struct worker *w, const struct tester_script *script, char *error);
+
+/* Loads a script, of any kind, beside the one in use: it serves nobody, and is the caller's, who destroys it (script_destroy) before
+ * the worker is closed. NULL, and why in `error` (SCRIPT_ERROR_MAX). Then worker_connect connects the servers of all. */
+struct script *worker_load(struct worker *w, const struct script_file *file, char *error);
+void worker_connect(struct worker *w);
+
+/* How many discoveries have not answered yet. */
+uint32_t worker_discovers(const struct worker *w);
 
 /* What scripts that are used from here on call listeners 0..n-1; NULL: there is none. All but the first may have a
  * route of their own. The list stays the caller's, which may fill it

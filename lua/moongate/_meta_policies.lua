@@ -39,6 +39,7 @@
 ---@class moongate.MigrateOptions: moongate.Children
 ---@field start number     seconds since 1970
 ---@field interval number  seconds; the keys move within twice that time
+---@field writes "one"|"both"|nil  "both": what changes an item goes to both routes until the end
 
 ---@class moongate.L1L2Options: moongate.Children
 ---@field exptime number|"same"|nil  how long values live in L1: seconds, or as in L2
@@ -92,6 +93,12 @@
 
 ---@class moongate.CapTtlOptions: moongate.Children
 ---@field ttl integer?  seconds; may stand as the last item
+
+---@class moongate.CompareOptions: moongate.Children
+---@field share number?  share of the reads for which the new route is asked too
+---@field name string?  under which it is counted
+---@field again number?  seconds before a difference is looked at once more; 0: it counts at once
+---@field most integer?  reads that wait for a comparison at once
 
 ---@class moongate.DelayOptions: moongate.Children
 ---@field before number?  seconds before the route is asked; may stand as the last item
@@ -293,6 +300,11 @@ function mg.cap_ttl(spec) end
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.coalesce(spec) end
+
+---The old route answers; for a share of the reads the new one is asked too, and the answers are compared.
+---@param spec moongate.CompareOptions
+---@return moongate.Value
+function mg.compare(spec) end
 
 ---Answers later, to rehearse slow servers.
 ---@param spec moongate.DelayOptions

@@ -1,6 +1,6 @@
 --- fill: puts a value that was read from one route into another, where it must not live longer than in the first.
--- warm_up, staging and l1_l2 use it. When the key is written meanwhile, the value is not put there, or is taken back
--- (src/base/writes.c says why).
+-- warm_up, staging, l1_l2 and moongate.mirror use it. When the key is written meanwhile, the value is not put there, or
+-- is taken back (src/base/writes.c says why).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -34,11 +34,11 @@ end
 
 M.is_plain = is_plain
 
--- A time to live as an exptime; nil when the item is about to expire.
-local function exptime_of(ttl)
+--- A time to live as an exptime by which a copy lives so many seconds less; nil when the item is about to expire.
+function M.exptime_of(ttl, less)
     if ttl == -1 then return 0 end
-    if not ttl or ttl <= MARGIN then return nil end
-    ttl = ttl - MARGIN
+    if not ttl or ttl <= less then return nil end
+    ttl = ttl - less
     return ttl <= LONGEST and ttl or time() + ttl
 end
 
@@ -72,8 +72,8 @@ function M.give_back(route, key, res)
     if res:has_flag "W" then async.spawn(route, request.meta_delete(key, is_plain(key) and "I" or "b I")) end
 end
 
--- Sends such a request, and leaves the item as it was.
-local function look(route, req)
+--- Sends a request that reads, and leaves the item as it was.
+function M.ask(route, req)
     local res = call(route, req)
     M.give_back(route, req.key, res)
     return res
@@ -81,7 +81,7 @@ end
 
 --- Asks a route for a value and its flags, for any key.
 function M.look(route, key)
-    return look(route, M.get(key))
+    return M.ask(route, M.get(key))
 end
 
 --- A delete, for any key. In a function whose request is itself a copy, it does not count as a write.
@@ -100,13 +100,20 @@ M.begin = abi.waiting.fill_begin
 --- is_doubtful(): true when a hit since then may be an old copy, which is about to be taken back.
 M.is_doubtful = abi.waiting.fill_is_doubtful
 
---- Marks a request (`put`) as a copy of what was read since M.begin. Without `put` marks req itself, which has been a
--- write elsewhere before.
-function M.mark(req, put)
+local function mark(req, put, from)
     local at, serial = kept.handle(req)
-    C.mg_fill_mark(script, at, serial, put and built.pointer(put), put and 0 or 1)
-    return put
+    C.mg_fill_mark(script, at, serial, put and built.pointer(put), from)
+    return put or req
 end
+
+--- Marks a request (`put`) as a copy of what was read since M.begin; the function's own request is req.
+function M.mark(req, put) return mark(req, put, C.MG_FILL_READ) end
+
+--- The same where what other functions are about to write does not count, as they put their copies there afterwards.
+function M.mark_alone(req, put) return mark(req, put, C.MG_FILL_READ_AMONG_PLANS) end
+
+--- Marks `put`, or without it req itself, as a copy of what req, a write, has made elsewhere since M.begin.
+function M.mark_after(req, put) return mark(req, put, C.MG_FILL_WROTE) end
 
 --- The route through which copies go into `target`, and a number for the place.
 -- @param life number   seconds that an old copy may live there
@@ -121,9 +128,9 @@ end
 -- The remaining time to live of a key in `source`, as an exptime; nil when it has expired.
 local function remaining(source, key)
     local asked = C.mg_now(script)
-    local res = look(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
+    local res = M.ask(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
     if C.mg_now(script) - asked > WAY_MOST then return nil end
-    return M.may(res) and exptime_of(res.ttl) or nil
+    return M.may(res) and M.exptime_of(res.ttl, MARGIN) or nil
 end
 
 --- Seconds that an old copy may live, for an exptime as M.exptime returns it.

@@ -11,6 +11,7 @@
 #include "backend/credential.h"
 #include "backend/events.h"
 #include "backend/framed.h"
+#include "backend/gate.h"
 #include "backend/health.h"
 #include "backend/meter.h"
 #include "backend/release.h"
@@ -44,6 +45,7 @@
  *
  *     locate       the addresses of a server
  *     health       whether a server is down
+ *     gate         servers for which deletes wait on the disk: down for all but deletes
  *     ejection     when a server leaves the rings of pools by its errors, as in twemproxy
  *     retry        when and where a connection is tried
  *     closing      what follows when a connection has ended
@@ -158,6 +160,7 @@ void backends_release(struct backends *set)
     }
     secures_release(set);
     credentials_release(set);
+    gates_release(set);
 }
 
 struct backend_settings backend_settings_default(void)
@@ -179,6 +182,12 @@ static bool settings_equal(const struct backend_settings *a, const struct backen
 
 /* --- news of its connections ------------------------------------------------------------------- */
 
+static void note_ready(struct backend *b)
+{
+    backend_note_health(b);
+    if (b->is_gated && b->set->on_gated) b->set->on_gated(b->set->gated_for, b);
+}
+
 /* A conn_news_fn. Connections apart do not count for the server's health. */
 static void on_conn(struct conn *c, const struct conn_news *news)
 {
@@ -186,7 +195,7 @@ static void on_conn(struct conn *c, const struct conn_news *news)
     assert(backend_sane(b) && !(c->is_apart && b->leaves));
     switch (news->event) {
     case NEWS_READY:
-        if (!c->is_apart) backend_note_health(b);
+        if (!c->is_apart) note_ready(b);
         break;
     case NEWS_LOST: closing_end(c, news->loss, news->reason); break;
     case NEWS_NO_SOCKET: retry_without_socket(c, news->reason); break;
@@ -231,6 +240,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);
+    gate_begin(b);
     return b;
 }
 
@@ -401,7 +411,7 @@ bool backends_are_awaited(const struct backends *set)
     return false;
 }
 
-static bool is_same_server(const struct backend *a, const struct backend *b)
+bool backend_is_same(const struct backend *a, const struct backend *b)
 {
     if (strcmp(a->name, b->name) == 0) return true;
     return a->addrs && b->addrs && memcmp(a->addrs, b->addrs, sizeof *a->addrs) == 0;
@@ -413,7 +423,7 @@ bool backend_is_first(const struct backend *b)
     if (b->counts == 0) return false;
     for (const struct backend *other = b->set->first; other; other = other->next) {
         if (other == b) is_before = false;
-        if (other == b || other->counts == 0 || !is_same_server(other, b)) continue;
+        if (other == b || other->counts == 0 || !backend_is_same(other, b)) continue;
         if (other->down == b->down ? is_before : b->down) return false;
     }
     return true;

@@ -2,12 +2,14 @@
 
 #include "backend/conn.h"
 
-/* A server is down when every one of its connections refuses calls; those apart do not count. Each fall is counted on the board, from
+/* A server is down when every one of its connections refuses calls; those apart do not count. It is, too, while deletes wait for it
+ * (gate.c). Each fall is counted on the board, from
  * which the log's lines come (base/outages.h), and changes set->changes, by which pools that rehash see that they must look again.
  */
 
 static bool is_down(const struct backend *b)
 {
+    if (b->is_gated) return true;
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         if (!conn_refuses(b->conns[i])) return false;
     }
@@ -27,7 +29,8 @@ static void log_health(const struct backend *b)
 {
     static const char *const causes[] = {[FALL_CONNECT] = "not connected",
                                          [FALL_TIMEOUT] = "calls pass their timeout",
-                                         [FALL_CLOSED] = "its connections end"};
+                                         [FALL_CLOSED] = "its connections end",
+                                         [FALL_SPOOLED] = "spooled deletes wait"};
     enum log_level level = b->trouble ? LOG_DEBUG : LOG_WARN;
     if (!b->trouble && !log_allows(&b->set->log, b->set->now)) return;
     if (b->down)

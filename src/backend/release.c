@@ -4,9 +4,11 @@
 
 #include "backend/apart.h"
 #include "backend/fifo.h"
+#include "backend/gate.h"
 #include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/sharers.h"
+#include "backend/texts.h"
 #include "backend/translate.h"
 #include "backend/written.h"
 
@@ -27,6 +29,29 @@ static void drop(struct conn *c, struct call *call)
 static void answer_held(struct conn *c, struct call *call, const struct own_answer *answer)
 {
     struct call_news news = {.event = CALL_ANSWERED, .response = &answer->response};
+    if (call->sharers)
+        sharers_tell_rest(call, &news);
+    else
+        call_tell(call, &news);
+    drop(c, call);
+}
+
+/* A server that is gated gets deletes alone: what a client has sent behind a delete that is kept must not overtake it here. */
+static bool is_shut_out(const struct conn *c, const struct call *call)
+{
+    return __builtin_expect(c->backend->is_gated, 0) && !gate_lets(call->command);
+}
+
+static void refuse_held(struct conn *c, struct call *call)
+{
+    struct backend *b = c->backend;
+    char text[FAILURE_ROOM];
+    struct call_news news = {.event = CALL_FAILED,
+                             .why = FAILURE_DOWN,
+                             .failure = refusal_text(b, GATE_REASON, text),
+                             .is_whole = failure_is_whole(b)};
+    b->set->row->call_failures++;
+    b->stats->refused++;
     if (call->sharers)
         sharers_tell_rest(call, &news);
     else
@@ -64,6 +89,8 @@ static void place(struct conn *c, struct call *call)
     struct own_answer answer;
     if (call->marks & CALL_EXPIRED) {
         drop(c, call);
+    } else if (is_shut_out(c, call)) {
+        refuse_held(c, call);
     } else if (is_lacking(c, call, &answer)) {
         answer_held(c, call, &answer);
     } else if (fit_of(c, call) == DIALECT_APART) {
@@ -116,11 +143,11 @@ static void release_one(struct conn *c)
     struct own_answer answer;
     while (c->state == CONN_READY && may_go(c)) {
         struct call *call = c->head;
-        bool is_late = call->marks & CALL_EXPIRED;
+        bool is_late = call->marks & CALL_EXPIRED, is_out = is_shut_out(c, call);
         size_t bytes = call->wire->bytes;
-        bool lacks = !is_late && is_lacking(c, call, &answer);
+        bool lacks = !is_late && !is_out && is_lacking(c, call, &answer);
         c->held_bytes += call->wire->bytes - bytes; /* other words */
-        if (!lacks && !is_late) {
+        if (!lacks && !is_late && !is_out) {
             fifo_unhold(c);
             held_write(c, call);
             return;
@@ -128,6 +155,8 @@ static void release_one(struct conn *c)
         fifo_take_first(c);
         if (is_late)
             drop(c, call);
+        else if (is_out)
+            refuse_held(c, call);
         else
             answer_held(c, call, &answer);
     }

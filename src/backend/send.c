@@ -6,6 +6,7 @@
 #include "backend/apart.h"
 #include "backend/fifo.h"
 #include "backend/framed.h"
+#include "backend/gate.h"
 #include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/retry.h"
@@ -338,6 +339,8 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(usual) && !may_wait(usual, r, how))
         return refuse(b, how, usual->reason, reason);
+    if (__builtin_expect(b->is_gated, 0) && !gate_lets(r->command_id))
+        return refuse(b, how, GATE_REASON, reason);
     if (__builtin_expect(b->is_framed, 0)) return send_framed(usual, r, how, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return send_translated(usual, r, how, reason);

@@ -123,6 +123,12 @@ void json_number(struct json *j, const char *name, uint64_t number)
     fprintf(j->out, "%llu", (unsigned long long)number);
 }
 
+void json_integer(struct json *j, const char *name, int64_t number)
+{
+    put_name(j, name);
+    fprintf(j->out, "%lld", (long long)number);
+}
+
 void json_flag(struct json *j, const char *name, bool flag)
 {
     put_name(j, name);

@@ -218,6 +218,11 @@ static void follow(void)
                  log_sink_path(), strerror(errno));
 }
 
+int log_descriptor(void)
+{
+    return log_sink_descriptor();
+}
+
 /* The number of lost lines is kept until its own line went out. */
 void log_catch_up(void)
 {

@@ -103,6 +103,11 @@ bool log_sink_file(const char *path, int fd)
     return true;
 }
 
+int log_sink_descriptor(void)
+{
+    return sink.fd;
+}
+
 const char *log_sink_path(void)
 {
     return sink.kind == SINK_FILE ? file.path : NULL;

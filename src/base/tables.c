@@ -16,6 +16,7 @@ static const struct survey_cell server_cells[] = {BOARD_SERVER_CELLS(CELL)};
 static const struct survey_cell pool_cells[] = {BOARD_POOL_CELLS(CELL)};
 static const struct survey_cell command_cells[] = {BOARD_COMMAND_CELLS(CELL)};
 static const struct survey_cell listener_cells[] = {BOARD_LISTENER_CELLS(CELL)};
+static const struct survey_cell comparison_cells[] = {BOARD_COMPARISON_CELLS(CELL)};
 
 #define SHAPE(table, kind, type, list)                                                             \
     [BOARD_TABLE_##kind] = {.cells = list,                                                         \
@@ -30,6 +31,7 @@ static const struct board_table_shape shapes[BOARD_TABLE_COUNT] = {
     SHAPE(pools, POOLS, board_pool, pool_cells),
     SHAPE(commands, COMMANDS, board_command, command_cells),
     SHAPE(listeners, LISTENERS, board_listener, listener_cells),
+    SHAPE(comparisons, COMPARISONS, board_comparison, comparison_cells),
 };
 
 const struct board_table_shape *board_table_shape(enum board_table kind)
@@ -123,6 +125,11 @@ struct board_listener *board_listener(struct board_tables *t, const char *name)
     return find_or_add(t, BOARD_TABLE_LISTENERS, name, OTHER);
 }
 
+struct board_comparison *board_comparison(struct board_tables *t, const char *name)
+{
+    return find_or_add(t, BOARD_TABLE_COMPARISONS, name, OTHER);
+}
+
 static void clear_gauges(struct board_tables *t, enum board_table kind)
 {
     const struct board_table_shape *s = board_table_shape(kind);
@@ -145,6 +152,7 @@ const char *board_tables_layout(void)
     static const char text[] =
 #define X(name, kind, meaning) #name ":" #kind " "
         BOARD_SERVER_CELLS(X) BOARD_POOL_CELLS(X) BOARD_COMMAND_CELLS(X) BOARD_LISTENER_CELLS(X)
+            BOARD_COMPARISON_CELLS(X)
 #undef X
         ;
     return text;

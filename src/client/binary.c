@@ -37,15 +37,32 @@ void binary_answer(struct client *c, enum binary_status status, const char *text
     answer(c, COMMAND_NONE, status, text, len);
 }
 
-static void refuse(struct client *c, const struct binary_frame *f, enum binary_status status)
+static void refuse_request(struct client *c, const struct binary_frame *f,
+                           enum binary_status status, const struct request *r)
 {
     unsigned command = binary_table[f->opcode].command;
-    const char *text = binary_status_text(status);
     c->turn->row->client_errors++;
     answer(c, command, status, NULL, 0);
-    if (!c->set->sighting.is_on) return;
-    sight_line(c->set, text, strlen(text));
-    sight_local(c, command, NULL);
+    if (!c->turn->is_watched) return;
+    const char *text = binary_status_text(status);
+    sight_note(&c->set->sighting, LIVE_ERROR, text, strlen(text));
+    sight_local(c, command, r);
+}
+
+/* Nothing is known of it but what it is. */
+static void refuse(struct client *c, const struct binary_frame *f, enum binary_status status)
+{
+    refuse_request(c, f, status, NULL);
+}
+
+/* One whose key is known. */
+static void refuse_key(struct client *c, const struct binary_frame *f, enum binary_status status)
+{
+    struct request r = {.key_at = (uintptr_t)f->key,
+                        .key_len = f->key_len,
+                        .value_len = f->value_len,
+                        .affinity = c->affinity};
+    refuse_request(c, f, status, &r);
 }
 
 /* --- requests about a key ---------------------------------------------------------------------- */
@@ -189,7 +206,7 @@ static void take_whole(struct client *c, const struct binary_frame *f, struct bl
     }
     struct request *r = turn_slot(c->turn);
     if (!binary_fill_request(c, f, r)) {
-        refuse(c, f, BINARY_INVALID);
+        refuse_key(c, f, BINARY_INVALID);
         return;
     }
     if (info->shape > BINARY_TOUCH) {
@@ -204,7 +221,7 @@ static void take_whole(struct client *c, const struct binary_frame *f, struct bl
 static void take_refused(struct client *c, const struct binary_frame *f,
                          const struct binary_parse *p)
 {
-    refuse(c, f, p->error);
+    refuse_key(c, f, p->error);
     if (p->error == BINARY_TOO_LARGE && binary_table[f->opcode].command == COMMAND_SET)
         drop_value(c, f);
     c->swallow = p->swallow;

@@ -53,6 +53,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     set->entry_lines.burst = set->crowd_lines.burst = 4;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
+    feed_init(&set->feed, t->loop, t->row);
     tier_init(&set->tier);
     handshakes_init(set);
     t->settle = settle;
@@ -79,6 +80,7 @@ void clients_end_turn(struct clients *set)
     turn_end(set->turn);
     set->explained = 0;
     while (dumps_are_there(&set->dumps) && dumps_look(set)) turn_end(set->turn);
+    if (set->feed.state != FEED_OFF) feed_turn(&set->feed, set->turn->now);
     free_closed(set);
 }
 
@@ -86,6 +88,7 @@ void clients_release(struct clients *set)
 {
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
+    feed_release(&set->feed);
     tier_release(&set->tier);
     waits_release(set);
     handshakes_release(set);
@@ -96,7 +99,8 @@ void clients_release(struct clients *set)
     set->turn->identity = NULL;
     set->turn->front = NULL;
     /* Requests that are watched, and whose clients have gone, end in turn_release; nobody sees that. */
-    *set = (struct clients){.turn = set->turn, .sighting = {.held = set->sighting.held}};
+    *set = (struct clients){
+        .turn = set->turn, .sighting = {.held = set->sighting.held}, .feed = set->feed};
 }
 
 void clients_know(struct clients *set, struct users *users)

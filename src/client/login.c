@@ -66,7 +66,7 @@ static void answer(struct client *c, const struct auth_parse *p)
     c->requests++;
     c->turn->row->requests++;
     if (line) reply_at_once(c, COMMAND_NONE, line, strlen(line));
-    if (c->set->sighting.is_on) sight_local(c, COMMAND_NONE, NULL);
+    if (c->turn->is_watched) sight_local(c, COMMAND_NONE, NULL);
     if (c->entry != ENTRY_IN) c->turn->row->client_errors++;
     if (p->status == AUTH_CLOSE) client_end(c, "not authenticated");
 }

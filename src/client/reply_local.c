@@ -20,7 +20,7 @@ struct reply *reply_stats(struct client *c, const struct request *r, const char 
 
 void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
-    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
+    if (c->turn->is_watched) sight_line(c->set, bytes, len);
     if (c->head || c->front == FRONT_BINARY) {
         struct outq line = {0};
         struct reply *reply = reply_create_local(c, command);

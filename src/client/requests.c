@@ -30,7 +30,7 @@ static void answer_error(struct client *c, const struct request *r, unsigned com
         reply_at_once(c, command, error, strlen(error));
     else
         tally_silent(c, command, error);
-    if (!c->set->sighting.is_on) return;
+    if (!c->turn->is_watched) return;
     if (error) sight_line(c->set, error, strlen(error));
     sight_local(c, command, r);
 }
@@ -107,7 +107,7 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     common.receiver = (uintptr_t)&reply_receiver;
     while (request_next_key(&at, end, &common)) {
         common.meta &= (uint16_t)~META_SEEN;
-        if (reply->sights && sight_is_chosen(&c->set->sighting, 1)) sight_key(reply, &common);
+        if (reply->sights) sight_key(reply, &common);
         if (__builtin_expect(c->set->own_keys != NULL, 0) && own_key_is(c->set, &common)) {
             own_key_take_part(reply, &common);
         } else {
@@ -124,7 +124,7 @@ void requests_take_local(struct client *c, const struct request *r)
     struct sighting *s = &c->set->sighting;
     uint64_t begun = s->begun;
     local_answer(c, r);
-    if (s->is_on && s->begun == begun) sight_local(c, r->command_id, r);
+    if (c->turn->is_watched && s->begun == begun) sight_local(c, r->command_id, r);
 }
 
 /* One parsed request, whatever the parser made of it. False when no more of the input may be used. */

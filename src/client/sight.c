@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "base/slab.h"
 #include "client/entry.h"
+#include "client/noted.h"
 #include "client/parts.h"
 #include "client/reply.h"
 #include "client/state.h"
@@ -113,20 +114,33 @@ static void sights_fill(struct sights *all, const struct client *c, const struct
 void sight_begin(struct reply *reply, const struct request *r, uint32_t keys)
 {
     const struct client *c = reply->client;
-    struct sighting *s = &c->set->sighting;
+    struct clients *set = c->set;
     struct sight *one = NULL;
-    if (keys == 1 && !(one = sight_create(s, r))) return;
+    struct noted *noted = NULL;
+    bool is_chosen = set->sighting.is_on && sight_is_chosen(&set->sighting, keys);
+    bool is_recorded = set->feed.state == FEED_ON;
+    if (keys == 1) {
+        if (is_chosen) one = sight_create(&set->sighting, r);
+        if (is_recorded) noted = noted_create(reply, r, 1, NULL);
+        if (!one && !noted) return;
+    } else if (!is_chosen && !is_recorded) {
+        return;
+    }
     reply->sights = slab_borrow(sights_size(keys));
     sights_fill(reply->sights, c, r, keys);
     memset(reply->sights->of, 0, keys * sizeof reply->sights->of[0]);
     reply->sights->of[0] = one;
+    reply->sights->noted = noted;
 }
 
 void sight_key(struct reply *reply, struct request *r)
 {
     struct sights *all = reply->sights;
-    assert(all && r->part < all->n && !all->of[r->part]);
-    all->of[r->part] = sight_create(&all->set->sighting, r);
+    struct clients *set = all->set;
+    assert(r->part < all->n && !all->of[r->part]);
+    if (set->feed.state == FEED_ON) all->noted = noted_create(reply, r, all->n, all->noted);
+    if (!set->sighting.is_on || !sight_is_chosen(&set->sighting, 1)) return;
+    all->of[r->part] = sight_create(&set->sighting, r);
     if (all->of[r->part]) r->meta |= META_SEEN;
 }
 
@@ -172,99 +186,6 @@ static void note_sent(void *owner, uint32_t place, const struct pool *pool,
 
 static const struct seen seen = {
     .on_result = reply_result, .on_routed = note_routed, .on_sent = note_sent};
-
-/* --- the result -------------------------------------------------------------------------------- */
-
-static void note_outcome(struct sighting *s, enum live_result result, const void *text, size_t len)
-{
-    s->outcome.result = result;
-    s->outcome.len = len < LIVE_TEXT ? len : LIVE_TEXT - 1;
-    if (len) memcpy(s->outcome.text, text, s->outcome.len);
-    s->outcome.text[s->outcome.len] = '\0';
-}
-
-/* HD says only that all went well. */
-static enum live_result result_of_meta(unsigned command)
-{
-    switch (command) {
-    case COMMAND_META_SET: return LIVE_STORED;
-    case COMMAND_META_DELETE: return LIVE_DELETED;
-    case COMMAND_META_ARITHMETIC: return LIVE_CHANGED;
-    default: return LIVE_HIT;
-    }
-}
-
-static enum live_result kind_of(unsigned command, enum response_kind kind)
-{
-    switch (kind) {
-    case RESPONSE_VALUE:
-    case RESPONSE_ME: return LIVE_HIT;
-    case RESPONSE_HD:
-    case RESPONSE_VA: return result_of_meta(command);
-    case RESPONSE_END:
-    case RESPONSE_NOT_FOUND:
-    case RESPONSE_EN:
-    case RESPONSE_NF: return LIVE_MISS;
-    case RESPONSE_STORED: return LIVE_STORED;
-    case RESPONSE_NOT_STORED:
-    case RESPONSE_NS: return LIVE_NOT_STORED;
-    case RESPONSE_EXISTS:
-    case RESPONSE_EX: return LIVE_EXISTS;
-    case RESPONSE_DELETED: return LIVE_DELETED;
-    case RESPONSE_TOUCHED: return LIVE_TOUCHED;
-    case RESPONSE_NUMBER: return LIVE_CHANGED;
-    default: return LIVE_ANSWERED;
-    }
-}
-
-void sight_answered(struct reply *reply, const struct response *r)
-{
-    struct sighting *s = &reply->sights->set->sighting;
-    if (r->kind & RESPONSE_ANY_ERROR)
-        sight_failed(reply, "", (const char *)r->bytes, r->len - 2);
-    else if (reply->parts_n == 0)
-        note_outcome(s, kind_of(reply->command, r->kind), "", 0);
-}
-
-void sight_missed(struct reply *reply)
-{
-    if (reply->parts_n == 0) note_outcome(&reply->sights->set->sighting, LIVE_MISS, "", 0);
-}
-
-/* Of several keys, those fail that the server was asked for; or the one for which the script gives the error. */
-static void note_failed_parts(const struct sights *all)
-{
-    const struct board_server *from = all->set->turn->backends->from;
-    struct sight *routed = all->set->sighting.routed;
-    if (!from && routed && routed->asked_n == 0) routed->has_failed = true;
-    for (uint32_t i = 0; i < all->n; i++) {
-        struct sight *one = all->of[i];
-        if (one && one->asked_n && one->asked[one->asked_n - 1].server == from)
-            one->has_failed = true;
-    }
-}
-
-void sight_failed(struct reply *reply, const char *word, const char *text, size_t len)
-{
-    char line[LIVE_TEXT];
-    int n =
-        snprintf(line, sizeof line, "%s%.*s", word, (int)(len < LIVE_TEXT ? len : LIVE_TEXT), text);
-    if (reply->parts_n)
-        note_failed_parts(reply->sights);
-    else
-        note_outcome(&reply->sights->set->sighting, LIVE_ERROR, line,
-                     n < LIVE_TEXT ? (size_t)n : LIVE_TEXT - 1);
-}
-
-void sight_line(struct clients *set, const char *line, size_t len)
-{
-    bool is_error =
-        len > 2 && (strncmp(line, "ERROR", 5) == 0 || strncmp(line, "CLIENT_ERROR", 12) == 0 ||
-                    strncmp(line, "SERVER_ERROR", 12) == 0);
-    note_outcome(&set->sighting, is_error ? LIVE_ERROR : LIVE_ANSWERED, line,
-                 is_error ? len - 2 : 0);
-    set->sighting.line_bytes = len;
-}
 
 /* --- events ------------------------------------------------------------------------------------ */
 
@@ -382,10 +303,14 @@ void sight_end(struct reply *reply, size_t bytes)
     struct ending x = ending_of(all, reply->client);
     reply->sights = NULL;
     enum live_result result = reply->client ? s->outcome.result : LIVE_GONE;
+    if (all->noted) {
+        struct noted_end end = {reply->began, x.end, result, s->outcome.text, bytes};
+        noted_finish(all->noted, reply, &all->set->feed, &end);
+    }
     for (uint32_t i = 0; i < all->n; i++)
         if (all->of[i])
             tell(&x, all->of[i], result, result == LIVE_GONE ? "" : s->outcome.text, bytes);
-    note_outcome(s, LIVE_ANSWERED, "", 0);
+    sight_note(s, LIVE_ANSWERED, "", 0);
     sights_destroy(all);
 }
 
@@ -396,6 +321,11 @@ void sight_end_parts(struct reply *reply)
     char failure[LIVE_TEXT] = "";
     if (reply->failure)
         snprintf(failure, sizeof failure, "%.*s", (int)reply->failure_len - 2, reply->failure);
+    if (all->noted) {
+        enum live_result other = reply->failure ? LIVE_ERROR : LIVE_MISS;
+        struct noted_end end = {reply->began, x.end, other, failure, 0};
+        noted_finish_parts(all->noted, reply, &all->set->feed, &end);
+    }
     for (uint32_t i = 0; i < all->n; i++) {
         const struct sight *one = all->of[i];
         size_t bytes = (size_t)reply->parts[i].len + reply->parts[i].tail_len;
@@ -417,14 +347,19 @@ void sight_local(struct client *c, unsigned command, const struct request *r)
     struct request known = r ? *r : (struct request){0};
     known.command_id = (uint8_t)command;
     sights_fill(&all, c, &known, 0);
-    struct sight *one = sight_is_chosen(s, 1) ? sight_create(s, &known) : NULL;
+    if (c->set->feed.state == FEED_ON) {
+        struct noted_end end = {x.end, x.end, s->outcome.result, s->outcome.text, s->line_bytes};
+        noted_refused(c, &known, &end);
+    }
+    bool is_chosen = s->is_on && sight_is_chosen(s, 1);
+    struct sight *one = is_chosen ? sight_create(s, &known) : NULL;
     if (one) {
         one->is_routed = true;
         COPY(one->route, "moongate");
         tell(&x, one, s->outcome.result, s->outcome.text, s->line_bytes);
         sight_destroy(s, one);
     }
-    note_outcome(s, LIVE_ANSWERED, "", 0);
+    sight_note(s, LIVE_ANSWERED, "", 0);
     s->line_bytes = 0;
 }
 
@@ -445,4 +380,5 @@ void sighting_look(struct clients *set)
     s->is_on = s->filters.active || s->slow > 0;
     s->most = s->slow > 0 ? UINT32_MAX : live_most(&s->filters);
     set->turn->seen = s->is_on ? &seen : NULL;
+    set->turn->is_watched = s->is_on || set->feed.state == FEED_ON;
 }

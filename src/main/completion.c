@@ -73,6 +73,7 @@ static const char bash_text[] =
     "        ' weight '*) offer=$(_moongate_ask servers 1 'NR > 1 { print $at }; END { print "
     "\"reset\" }') ;;\n"
     "        ' kill') offer=$(_moongate_ask clients 1 'NR > 1 { print $at }') ;;\n"
+    "        ' record') mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"
     "        ' explain') offer='get set delete touch incr' ;;\n"
     "        ' log-level') offer='error warn info debug trace reset' ;;\n"
     "        esac\n"

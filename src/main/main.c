@@ -256,6 +256,7 @@ static int serve_passed(struct service_parts *s)
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
     if (!advertised_look_up(&o->advertised, &o->advertise, o->port)) return EXIT_SYSTEM;
     as_other_log(s->as);
+    o->before = (int32_t)s->inherited.pid;
     int code = check_some(o);
     return code == EXIT_OK ? serve_checked(s) : code;
 }

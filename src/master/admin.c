@@ -34,11 +34,12 @@ void session_waits(struct session *s, enum admin_wait wait, double seconds)
 {
     struct ev_loop *loop = s->lines.loop;
     if (s->wait == ADMIN_WATCH) session_leaves_watch(s);
+    if (s->wait == ADMIN_RECORD) session_leaves_record(s);
     s->wait = wait;
     ev_timer_stop(loop, &s->limit);
     ev_timer_set(&s->limit, seconds, 0);
     if (wait != ADMIN_NOTHING && seconds > 0) ev_timer_start(loop, &s->limit);
-    lines_pause(&s->lines, wait != ADMIN_NOTHING && wait != ADMIN_WATCH);
+    lines_pause(&s->lines, wait != ADMIN_NOTHING && wait != ADMIN_WATCH && wait != ADMIN_RECORD);
 }
 
 /* The command is done. A session that has sent too many has to wait for the next second. */
@@ -114,6 +115,7 @@ static void session_destroy(struct session *s)
     a->n--;
     if (s->ask) ask_drop(&a->master->asks, s->ask);
     if (s->wait == ADMIN_WATCH) session_leaves_watch(s);
+    if (s->wait == ADMIN_RECORD) session_leaves_record(s);
     ev_timer_stop(s->lines.loop, &s->limit);
     lines_close(&s->lines);
     records_release(&s->held);
@@ -131,6 +133,7 @@ static void on_line(void *arg, char *line, size_t len)
 {
     struct session *s = arg;
     if (s->wait == ADMIN_WATCH) session_ends_watch(s);
+    if (s->wait == ADMIN_RECORD) session_ends_record(s, "its session has sent a line");
     if (s->wait == ADMIN_RATE) { /* the watch was the last one of this second */
         memcpy(s->later, line, len + 1);
         s->later_len = len;
@@ -156,6 +159,8 @@ static void on_limit(struct ev_loop *loop, ev_timer *timer, int events)
     struct session *s = timer->data;
     if (s->wait == ADMIN_RATE)
         go_on(s);
+    else if (s->wait == ADMIN_RECORD)
+        session_ends_record(s, "its time is over");
     else
         session_is_late(s);
 }
@@ -292,6 +297,11 @@ void admin_take_upgrade(struct admin *a, bool is_done)
     for_waiting(a, ADMIN_UPGRADE, is_done ? tell_upgraded : tell_not_upgraded);
 }
 
+void admin_take_ready(struct admin *a)
+{
+    record_order_tell(&a->record);
+}
+
 void admin_take_steered(struct admin *a)
 {
     for_waiting(a, ADMIN_STEERING, session_look_steered);
@@ -305,6 +315,7 @@ bool admin_init(struct admin *a, struct master *m)
     ev_init(&a->look, on_look);
     a->look.repeat = LOOK;
     a->look.data = a;
+    record_order_init(&a->record, m->crew, admin_take_gone, a);
     struct doors_keeper keeper = {take, refused, rested, a};
     return !a->listeners || doors_init(&a->doors, m->loop, a->listeners, keeper);
 }
@@ -336,6 +347,7 @@ void admin_leave_to(struct admin *a)
 void admin_release(struct admin *a)
 {
     if (!a->master) return;
+    record_order_stop(&a->record);
     for (struct session *s = a->sessions, *next; s; s = next) {
         next = s->next;
         session_destroy(s);

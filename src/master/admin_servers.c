@@ -235,4 +235,6 @@ void session_is_late(struct session *s)
 {
     if (s->wait == ADMIN_STEERING)
         show_steered(s, steers_missing(&s->admin->master->steers, s->number));
+    else if (s->wait == ADMIN_SPOOL)
+        session_spool_is_late(s);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "base/process.h"
+#include "script/spools.h"
 #include "worker/source.h"
 #include "worker/worker_tools.h"
 #include <assert.h>
@@ -45,6 +46,21 @@ struct loading {
     bool quiet;
 };
 
+/* The folders of mg.spool_deletes: a script that cannot have them is refused. Only where it is to be served, and in this child alone: a
+ * disk may keep it waiting. */
+static bool try_spools(const struct script *s, const struct options *o)
+{
+    const int32_t masters[2] = {getppid(), o->before};
+    const struct spool_place *p;
+    char why[SPOOL_WHY_MAX];
+    for (uint32_t i = 0; (p = script_spool(s, i)); i++) {
+        if (spool_place_try(p->dir, masters, why)) continue;
+        fprintf(stderr, "%s\n", why);
+        return false;
+    }
+    return true;
+}
+
 static int load_here(void *arg, const struct script_host *host, struct turn *turn)
 {
     const struct loading *l = arg;
@@ -57,8 +73,9 @@ static int load_here(void *arg, const struct script_host *host, struct turn *tur
         return EXIT_SCRIPT;
     }
     if (!l->quiet) script_describe(s, stdout);
+    bool good = !l->quiet || try_spools(s, l->options);
     script_destroy(s);
-    return EXIT_OK;
+    return good ? EXIT_OK : EXIT_SCRIPT;
 }
 
 static _Noreturn void child_run(const struct options *o, bool quiet,

@@ -82,7 +82,7 @@ static bool wanted_by(const struct master *m, int source, struct source_listener
 bool entrance_listens(void *arg, enum reload_listen_step step, int source, bool is_forced,
                       char *why)
 {
-    const struct master *m = arg;
+    struct master *m = arg;
     struct source_listeners script;
     struct listeners_wanted wanted;
     if (step == RELOAD_LISTEN) return listeners_open(m->listeners, is_forced, why);
@@ -91,6 +91,7 @@ bool entrance_listens(void *arg, enum reload_listen_step step, int source, bool 
         snprintf(why, LISTENERS_WHY, "its list of listeners is damaged: it must not write to it");
     good = good && listeners_prepare(m->listeners, &wanted, is_forced, why);
     source_listeners_release(&script);
+    if (good) master_open_spools(m, source);
     return good;
 }
 

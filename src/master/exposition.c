@@ -177,6 +177,8 @@ static const struct {
                          "time from a request to its whole reply"},
     [SURVEY_LISTENERS] = {"listener", "listener_", "moongate_listener_request_seconds",
                           "time from a request to its whole reply"},
+    [SURVEY_COMPARISONS] = {"comparison", "comparison_", "moongate_comparison_new_seconds",
+                            "time from a read that is compared to the new route's answer"},
 };
 
 static void put_cells(const struct exposition *e, enum survey_kind kind, FILE *to)

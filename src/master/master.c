@@ -36,6 +36,7 @@
 #include "base/process.h"
 #include "master/master_state.h"
 #include "net/relisten.h"
+#include "worker/source.h"
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
@@ -197,6 +198,7 @@ static void master_take_wishes(struct master *m, const struct slot *s)
 static void master_on_ready(struct master *m, struct slot *s)
 {
     reload_take_newcomer(&m->reload, s);
+    admin_take_ready(&m->admin);
     opening_take_ready(&m->opening);
 }
 
@@ -261,6 +263,16 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
     master_watch(m);
 }
 
+void master_open_spools(struct master *m, int source)
+{
+    struct spool_place places[SPOOL_PLACES_MOST];
+    int n = source_spools(source, places);
+    if (n < 0)
+        log_error("script: its list of spool folders is damaged: it must not write to it");
+    else
+        spool_child_open(&m->spool_child, places, (uint32_t)n);
+}
+
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
@@ -271,8 +283,16 @@ static void master_on_reload(void *arg, enum reload_news news)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES && news != RELOAD_NEXT)
         service_has_reloaded(&m->service, news);
+    if (news == RELOAD_REFUSED) master_open_spools(m, reload_source(&m->reload)); /* its bounds */
     probation_take_reload(&m->probation, news);
     admin_take_reload(&m->admin, news, m->reload.goes_back);
+}
+
+/* A spool_child_answer. */
+static void master_on_spooler(void *arg, struct spool_said *said)
+{
+    struct master *m = arg;
+    admin_take_spool(&m->admin, said);
 }
 
 /* A probation_good. */
@@ -314,6 +334,7 @@ static void master_leave(void *arg)
     struct master *m = arg;
     master_let_go(m);
     crew_leave(m->crew);
+    spool_child_leave(&m->spool_child);
     reload_cancel(&m->reload, false);
     probation_release(&m->probation);
     listeners_close(m->listeners, false);
@@ -378,6 +399,11 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->crew->arg = m;
     master_init_watchers(m);
     saver_init(&m->saver, m->loop, o->state_dir, master_leave, m);
+    spool_child_init(&m->spool_child, m->loop);
+    m->spool_child.counts = spool_child_counts(m->board->master);
+    m->spool_child.leave = master_leave;
+    m->spool_child.answer = master_on_spooler;
+    m->spool_child.arg = m;
     return probation_init(&m->probation, m->crew, &m->reload, master_on_good, m);
 }
 
@@ -391,6 +417,7 @@ static void master_release(struct master *m)
         reload_release(&m->reload);
     }
     overview_release(m);
+    spool_child_release(&m->spool_child);
     if (m->crew) crew_destroy(m->crew);
     lookout_release(&m->lookout);
     rotation_release(&m->rotation);
@@ -405,6 +432,7 @@ int master_run(const struct master_seat *seat)
     int code = EXIT_SYSTEM;
     if (master_init(&m, seat)) {
         options_log_workers(seat->options);
+        master_open_spools(&m, seat->options->script_fd);
         crew_start(m.crew);
         ev_run(m.loop, 0);
         code = m.exit_code;

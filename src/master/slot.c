@@ -172,6 +172,7 @@ void slot_spawn(struct slot *s)
     s->leaves = s->is_killed = false;
     s->watch = (struct watch){.turns = 0};
     s->steered = s->has_steered = s->crew->steered;
+    s->recorded = 0;
     heartbeat_begin(&s->crew->board->parts[s->part].heartbeat, s->crew->generation);
     offers_begin(s);
     s->closed_before = slot_closed(s);

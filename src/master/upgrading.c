@@ -27,6 +27,7 @@ static void hand_over(struct master *m)
     admin_shut(&m->admin, ADMIN_TAKEN_OVER);
     admin_leave_to(&m->admin);
     pages_shut(m);
+    spool_child_finish(&m->spool_child); /* the new process has one that waits for its folders */
     crew_hand_waiting(m->crew);
     master_order_end(m, CHANNEL_RETIRE, m->wishes.drain_timeout);
 }

@@ -159,6 +159,28 @@ void lines_say(struct lines *l, const char *text, size_t len)
     watch(l);
 }
 
+bool lines_pass(struct lines *l, const char *text, size_t len, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct iovec part = {.iov_base = (void *)text, .iov_len = len};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    if (l->fd < 0 || !outq_is_empty(&l->out)) return false;
+    control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                                      .cmsg_type = SCM_RIGHTS,
+                                      .cmsg_len = CMSG_LEN(sizeof fd)};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    ssize_t n = sendmsg(l->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n <= 0) return false;
+    if ((size_t)n < len) lines_add(l, text + n, len - (size_t)n);
+    return true;
+}
+
 void lines_pause(struct lines *l, bool paused)
 {
     if (l->fd < 0) return;

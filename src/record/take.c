@@ -207,6 +207,13 @@ static uint64_t take_numbers(struct source *s, struct take *t, uint64_t before)
     return fields;
 }
 
+size_t take_length(const uint8_t *at, const uint8_t *end)
+{
+    struct source s = {.at = at, .end = end};
+    uint64_t len = take_number(&s, TAKE_MOST);
+    return s.is_bad ? 0 : (size_t)(s.at - at) + len;
+}
+
 enum take_status take_decode(const uint8_t **at, const uint8_t *end, uint64_t *time,
                              struct take *to)
 {

@@ -23,6 +23,7 @@ static bool is_of_servers(const struct route *route, const struct request *r)
 static bool is_in_range(const struct route *route, const struct request *r)
 {
     const struct route_options *o = &route->options;
+    if (o->reads && !request_only_reads(r)) return false;
     if (o->servers && !is_of_servers(route, r)) return false;
     if (o->least <= 0 && o->most >= 1) return true;
     double place = place_of(r);
@@ -34,7 +35,7 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     assert(!route->options.servers || route->children[2]->kind == ROUTE_POOL);
 }
 
-/* The second child, for a share of the requests whose key has its place in [least, most), and its server in the range. */
+/* The second child, for a share of the requests (of those that only read, with `reads`) whose key has its place in [least, most), and its server in the range. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_options *o = &route->options;

@@ -4,6 +4,7 @@
 
 #include "backend/written.h"
 #include "placement/hash.h"
+#include "protocol/flags.h"
 #include "protocol/value.h"
 #include "route/flow.h"
 
@@ -11,9 +12,9 @@
  * the copy is on its way, the copy is taken back (base/writes.c says why). r->fill is the mark from when the read began. By
  * command:
  *
- *   add, ms   sent, if no write came in between; taken back, if one comes before the answer does
- *   set       the same; but if a write came in between, what the child has is taken back, since it is older still
- *   delete    sent. It is not a copy: it counts as a write
+ *   add, ms that adds   sent, if no write came in between; taken back, if one comes before the answer does
+ *   set and all others  the same; but if a write came in between, what the child has is taken back, since it is older still
+ *   delete              sent. Without a mark it is not a copy: it counts as a write
  *
  * Taking back: a cache (near) just deletes the key. Where the child is the place that writes go to, a newer value must not be
  * lost: the flow looks at the item, and deletes it only if it is the copy, by its cas. Where that fails, reads of the slot are
@@ -91,9 +92,14 @@ static void stays(struct flow *flow)
     copies_doubt(writer_of(flow), own->copies, flow->turn->now + flow->route->options.seconds);
 }
 
-static bool is_set(const struct flow *flow)
+/* Whether what the child has is older than what r would have made of it: not where r adds, as it then has nothing. */
+static bool leaves_older(const struct flow *flow)
 {
-    return flow->kept->r.command_id == COMMAND_SET;
+    const struct request *r = &flow->kept->r;
+    const uint8_t *mode;
+    size_t len;
+    if (r->command_id != COMMAND_META_SET) return r->command_id != COMMAND_ADD;
+    return !request_find_flag(r, 'M', &mode, &len) || len != 1 || (*mode | 0x20) != 'e';
 }
 
 /* No write has begun or ended since the read began, but for those that the fill itself is a part of. */
@@ -143,7 +149,7 @@ static void start(struct flow *flow)
     copies_begin(writer_of(flow), own->copies);
     if (!r->fill || may_begin(flow))
         put(flow);
-    else if (is_set(flow))
+    else if (leaves_older(flow))
         take_back(flow);
     else
         flow_finish(flow, &miss);
@@ -159,7 +165,7 @@ static void put_done(struct flow *flow, const struct result *result)
         if (is_error) stays(flow);
         flow_finish(flow, result);
     } else if (is_unsent || (!is_error && is_good(flow))) {
-        if (is_unsent && is_set(flow)) stays(flow);
+        if (is_unsent && leaves_older(flow)) stays(flow);
         flow_finish(flow, result);
     } else {
         if (is_error) flow_finish(flow, result);

@@ -46,6 +46,7 @@
 #include "route/later.h"
 #include "route/seen.h"
 #include "route/send.h"
+#include "route/spool.h"
 
 static bool turn_sane(const struct turn *t)
 {
@@ -255,6 +256,7 @@ void turn_route(struct turn *t)
     assert(!t->is_routing && turn_sane(t));
     t->is_routing = true;
     t->backends->from = NULL; /* what the script answers comes from no server */
+    if (__builtin_expect(t->spool != NULL, 0)) spool_look(t->spool);
     if (t->look && t->used > 0) t->look(t->front);
     if (t->abandoned) flows_drop(t);
     flows_begin(t, TURN_SLOTS); /* what the script's timers have made */

@@ -38,6 +38,12 @@ bool script_note_listener(struct script *s, const char *item, const char *addres
     return note(s, &file);
 }
 
+bool script_note_spool(struct script *s, const char *dir, const char *bounds)
+{
+    struct bundle_file file = {BUNDLE_SPOOLS, dir, strlen(dir), bounds, strlen(bounds)};
+    return note(s, &file);
+}
+
 void script_note_discovery(struct script *s, const char *url, size_t len)
 {
     size_t before = sizeof FILE_URL - 1;

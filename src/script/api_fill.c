@@ -44,17 +44,18 @@ bool async_fill_is_doubtful(const struct async *a)
     return copies_are_doubtful(&set->writer, a->fill.in_place, a->fill.copies, set->now);
 }
 
-void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request *r, uint32_t own)
+void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request *r, uint32_t from)
 {
     struct async *a = async_find(s, at, serial);
     if (!a) return;
     struct request *of = &a->flow->kept->r;
     if (!r) r = of;
-    assert(own <= 1);
-    if (own)
-        r->fill = (a->fill.sends + own * sends_of_one(a->fill.pair)) << FILL_BITS | FILL_SENDS;
-    else
+    assert(from <= MG_FILL_WROTE);
+    uint64_t own = from == MG_FILL_WROTE ? sends_of_one(a->fill.pair) : 0;
+    if (from == MG_FILL_READ)
         r->fill = a->fill.mark << FILL_BITS | plans_of(a->flow);
+    else
+        r->fill = (a->fill.sends + own) << FILL_BITS | FILL_SENDS;
     if (r == of || !of->shown_key_at) return;
     r->shown_key_at =
         of->shown_key_at; /* the client's name of the key: others may write it by that */

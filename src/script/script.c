@@ -208,6 +208,7 @@ void script_destroy(struct script *s)
     if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     listens_release(s);
+    spools_release(s);
     contexts_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);

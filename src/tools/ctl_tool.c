@@ -17,39 +17,8 @@
 #include "master/admin_commands.h"
 #include "net/lines.h"
 #include "tools/admin_link.h"
+#include "tools/ctl.h"
 #include "tools/tool.h"
-#include "worker/option_table.h"
-
-/* field, type, letter, name, argument, default, meaning */
-#define CTL_OPTIONS(X)                                                                             \
-    X(socket, STRING, 's', "socket", "PATH", "",                                                   \
-      "the admin socket; else admin.sock in RUNTIME_DIRECTORY or in /run/moongate")                \
-    X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
-    X(timeout, SECONDS, 0, "timeout", "SECONDS", "by the command: 10 or 120",                      \
-      "how long the answer may take (0..86400; 0: the default)")                                   \
-    X(key, STRING, 0, "key", "PREFIX", "", "watch: keys that begin so")                            \
-    X(pool, STRING, 0, "pool", "NAME", "", "watch: requests that this pool has answered")          \
-    X(server, STRING, 0, "server", "NAME", "", "watch: requests that this server has answered")    \
-    X(command, STRING, 0, "command", "NAME", "", "watch: requests of that command")                \
-    X(slower_than, STRING, 0, "slower-than", "TIME", "",                                           \
-      "watch: requests that take at least so long: 10ms")                                          \
-    X(sample, STRING, 0, "sample", "SHARE", "", "watch: a share of the requests: 1%")              \
-    X(errors, FLAG, 0, "errors", NULL, "", "watch: errors alone")                                  \
-    X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
-
-enum { WORDS = 16 };
-
-struct ctl_options {
-    const char *socket;
-    bool json;
-    double timeout; /* 0: not given */
-    const char *key, *pool, *server, *command, *slower_than,
-        *sample; /* of watch; NULL: not given */
-    bool errors;
-    bool help;
-    const char *words[WORDS];
-    size_t words_n;
-};
 
 static const struct option_row rows[] = {
 #define X(...) OPTION_ROW(struct ctl_options, __VA_ARGS__)
@@ -59,12 +28,16 @@ static const struct option_row rows[] = {
 
 static const struct option_range ranges[] = {
     {offsetof(struct ctl_options, timeout), 0, 86400, "0..86400"},
+    {offsetof(struct ctl_options, duration), 0, 86400, "0..24h"},
+    {offsetof(struct ctl_options, rotate), 0, UINT64_MAX / 4, "0..."},
+    {offsetof(struct ctl_options, keep), 0, RECORD_FILES_KEEP, "0..1000"},
+    {offsetof(struct ctl_options, max_size), 0, UINT64_MAX / 4, "0..."},
 };
 
 static bool take_word(void *to, const char *word)
 {
     struct ctl_options *o = to;
-    if (o->words_n == WORDS) {
+    if (o->words_n == CTL_WORDS) {
         fputs("moongate: ctl: too many words: moongate ctl -h lists the commands\n", stderr);
         return false;
     }
@@ -77,14 +50,12 @@ static const struct option_table table = {
     .rows = rows,
     .rows_n = sizeof rows / sizeof *rows,
     .ranges = ranges,
-    .ranges_n = 1,
+    .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_word,
+    .given = offsetof(struct ctl_options, given),
 };
 
-static int complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* One line on stderr. Returns the exit code. */
-static int complain(int code, const char *format, ...)
+int ctl_complain(int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -97,8 +68,7 @@ static int complain(int code, const char *format, ...)
 
 /* --- the command ------------------------------------------------------------------------------- */
 
-/* A word as the socket reads it: in quotes where it must. */
-static void put_word(FILE *to, const char *word)
+void ctl_put_word(FILE *to, const char *word)
 {
     bool plain = word[0] != '\0';
     for (const char *c = word; *c; c++) plain &= (unsigned char)*c > ' ' && *c != '"';
@@ -125,7 +95,7 @@ static char *compose(const struct ctl_options *o, size_t *len)
     if (o->json) fputs("json ", to);
     for (size_t i = 0; i < o->words_n; i++) {
         if (i > 0) putc(' ', to);
-        put_word(to, o->words[i]);
+        ctl_put_word(to, o->words[i]);
     }
     if (o->words_n == 1 && strcmp(o->words[0], "quit") == 0) fputs(" yes", to);
     putc('\n', to);
@@ -136,6 +106,33 @@ static char *compose(const struct ctl_options *o, size_t *len)
 static bool is_watch(const struct ctl_options *o)
 {
     return o->words_n > 0 && strcmp(o->words[0], "watch") == 0;
+}
+
+static bool is_record(const struct ctl_options *o)
+{
+    return o->words_n > 0 && strcmp(o->words[0], "record") == 0;
+}
+
+/* Whom an option is for; NULL: for this command, too. */
+static const char *other_command(const struct ctl_options *o, size_t row)
+{
+    if (row < CTL_ROW_key || row == CTL_ROW_help) return NULL;
+    if (row == CTL_ROW_key || row == CTL_ROW_sample)
+        return is_watch(o) || is_record(o) ? NULL : "watch and record";
+    if (row <= CTL_ROW_errors) return is_watch(o) ? NULL : "watch";
+    return is_record(o) ? NULL : "record";
+}
+
+/* EXIT_OK, or a code after a complaint. */
+static int check_options(const struct ctl_options *o)
+{
+    for (size_t row = 0; row < CTL_ROWS; row++) {
+        const char *command = option_is_given(&o->given, row) ? other_command(o, row) : NULL;
+        if (command)
+            return ctl_complain(EXIT_USAGE, "--%s is for %s: leave it out", rows[row].name,
+                                command);
+    }
+    return EXIT_OK;
 }
 
 /* The options of watch are words of it at the socket. EXIT_OK, or a code after a complaint. */
@@ -152,9 +149,7 @@ static int add_watch_words(struct ctl_options *o)
                {"slower-than", o->slower_than},
                {"errors", o->errors ? none : NULL}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!all[i].value) continue;
-        if (!is_watch(o))
-            return complain(EXIT_USAGE, "--%s is for watch: leave it out", all[i].word);
+        if (!all[i].value || !is_watch(o)) continue;
         if (!take_word(o, all[i].word) || (all[i].value != none && !take_word(o, all[i].value)))
             return EXIT_USAGE;
     }
@@ -164,13 +159,14 @@ static int add_watch_words(struct ctl_options *o)
 /* EXIT_OK, or a code after a complaint. */
 static int check_words(const struct ctl_options *o)
 {
-    if (o->words_n == 0) return complain(EXIT_USAGE, "no command: moongate ctl -h lists them");
+    if (o->words_n == 0) return ctl_complain(EXIT_USAGE, "no command: moongate ctl -h lists them");
     const struct admin_command *c = admin_command_find(o->words[0]);
     unsigned arguments = (unsigned)o->words_n - 1;
-    if (!c) return complain(EXIT_USAGE, "no command '%s': moongate ctl -h lists them", o->words[0]);
+    if (!c)
+        return ctl_complain(EXIT_USAGE, "no command '%s': moongate ctl -h lists them", o->words[0]);
     if (arguments < c->least || arguments > c->most)
-        return complain(EXIT_USAGE, "%s: give %s%s%s", c->name, c->name, c->arguments[0] ? " " : "",
-                        c->arguments);
+        return ctl_complain(EXIT_USAGE, "%s: give %s%s%s", c->name, c->name,
+                            c->arguments[0] ? " " : "", c->arguments);
     return EXIT_OK;
 }
 
@@ -236,7 +232,8 @@ static int take_line(const struct reading *r, const char *line, size_t len)
     if (is_text(line, len, "ERROR " ADMIN_TAKEN_OVER) ||
         is_text(line, len, "{\"ok\":false,\"error\":\"" ADMIN_TAKEN_OVER "\"}"))
         return TAKEN_OVER;
-    if (begins(line, len, "ERROR ")) return complain(EXIT_SCRIPT, "%.*s", (int)(len - 6), line + 6);
+    if (begins(line, len, "ERROR "))
+        return ctl_complain(EXIT_SCRIPT, "%.*s", (int)(len - 6), line + 6);
     fwrite(line, 1, len, stdout);
     putchar('\n');
     return fails ? EXIT_SCRIPT : GOES_ON;
@@ -268,12 +265,13 @@ static int read_answer(struct reading *r)
     for (;;) {
         if (!wait_for(r, POLLIN)) {
             if (r->watches) return EXIT_OK;
-            return complain(EXIT_SYSTEM, "no answer in time: --timeout gives it more");
+            return ctl_complain(EXIT_SYSTEM, "no answer in time: --timeout gives it more");
         }
         ssize_t n = recv(r->fd, r->bytes + r->len, sizeof r->bytes - r->len, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (n <= 0)
-            return complain(EXIT_SYSTEM, "the connection has ended before the answer: try again");
+            return ctl_complain(EXIT_SYSTEM,
+                                "the connection has ended before the answer: try again");
         r->len += (size_t)n;
         int code = take_lines(r);
         if (code != GOES_ON) return code;
@@ -299,7 +297,7 @@ static int ask_once(struct reading *r, const struct addr_spec *spec, const char 
     char error[ADMIN_LINK_ERROR];
     r->len = 0;
     r->fd = admin_link_connect(spec, r->deadline, error);
-    if (r->fd < 0) return complain(EXIT_BIND, "%s", error);
+    if (r->fd < 0) return ctl_complain(EXIT_BIND, "%s", error);
     (void)send_line(r, line, len);
     int code = read_answer(r);
     close(r->fd);
@@ -312,14 +310,16 @@ static int run(struct ctl_options *o)
     struct reading r = {.json = o->json, .watches = is_watch(o)};
     char error[ADMIN_LINK_ERROR];
     size_t len;
-    int code = add_watch_words(o);
+    int code = check_options(o);
+    if (code == EXIT_OK && is_record(o)) return ctl_record(o);
+    if (code == EXIT_OK) code = add_watch_words(o);
     if (code == EXIT_OK) code = check_words(o);
     if (code != EXIT_OK) return code;
     r.deadline = process_clock() + time_for(o);
-    if (!admin_link_find(o->socket, &spec, error)) return complain(EXIT_BIND, "%s", error);
+    if (!admin_link_find(o->socket, &spec, error)) return ctl_complain(EXIT_BIND, "%s", error);
     char *line = compose(o, &len);
     if (len > LINES_LINE)
-        code = complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");
+        code = ctl_complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");
     else
         do code = ask_once(&r, &spec, line, len);
         while (code == TAKEN_OVER);
@@ -332,8 +332,12 @@ static void print_help(void)
     printf("  %s [options] COMMAND ...\n\n", table.program);
     for (size_t i = 0; i < ADMIN_COMMANDS_N; i++) {
         const struct admin_command *c = &admin_commands[i];
-        printf("  %s%s%s\n      %s\n", c->name, c->arguments[0] ? " " : "", c->arguments,
-               c->meaning);
+        if (i == ADMIN_record)
+            puts("  record FILE\n      requests with their outcomes, into a file: see the options "
+                 "below");
+        else
+            printf("  %s%s%s\n      %s\n", c->name, c->arguments[0] ? " " : "", c->arguments,
+                   c->meaning);
     }
     putchar('\n');
     option_table_print(&table, stdout);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/relisten.h"
+#include "script/spools.h"
 #include "worker/source.h"
 #include "worker/worker_state.h"
 
@@ -51,6 +52,20 @@ static void switch_alone(struct worker *w)
     log_info("reloaded: generation %u", script_generation(w->succession.script));
 }
 
+void alone_spools(struct worker *w, const struct script *s)
+{
+    struct spool_place places[SPOOL_PLACES_MOST];
+    struct board_row *row = w->seat->board->master;
+    const struct spool_place *p;
+    uint32_t n = 0;
+    while (n < SPOOL_PLACES_MOST && (p = script_spool(s, n))) places[n++] = *p;
+    if (!w->spool_child.loop) {
+        spool_child_init(&w->spool_child, w->loop);
+        w->spool_child.counts = spool_child_counts(row);
+    }
+    spool_child_open(&w->spool_child, places, n);
+}
+
 /* A succession_loaded_fn. */
 static void loaded_alone(struct worker *w, uint32_t generation, const char *error)
 {
@@ -63,6 +78,7 @@ static void loaded_alone(struct worker *w, uint32_t generation, const char *erro
     bool good = listeners_prepare(w->seat->listeners, &wanted, false, why);
     free((void *)wanted.script);
     if (good) {
+        alone_spools(w, w->succession.pending);
         succession_wait(w, switch_alone);
     } else {
         refuse(w, generation, why);

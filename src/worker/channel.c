@@ -106,6 +106,12 @@ enum channel_status channel_send_text(int end, enum channel_message_type type, u
     return message_send(end, type, number, text, -1);
 }
 
+enum channel_status channel_send_both(int end, enum channel_message_type type, uint32_t number,
+                                      const char *text, int fd)
+{
+    return message_send(end, type, number, text, fd);
+}
+
 /* Takes the descriptor out of what was received, and closes all others: a truncated message may hold some, and because the kernel rounds
  * the room up, two may come where one was expected. */
 static int message_detach(struct msghdr *header, bool wanted)

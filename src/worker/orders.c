@@ -81,6 +81,20 @@ static void take_client(struct worker *w, int fd, const struct channel_message *
     drain_take(w, c);
 }
 
+/* What it records is sent to fd, which is -1 where the recording is over. */
+static void obey_record(struct worker *w, int fd, const char *text)
+{
+    struct feed_settings settings;
+    if (fd < 0) {
+        feed_end(&w->clients.feed, w->turn.now);
+    } else if (feed_settings_read(&settings, text)) {
+        feed_begin(&w->clients.feed, fd, &settings, w->seat->index, w->turn.now);
+    } else {
+        log_warn("master: order to record is not understood: %s", text);
+        close(fd);
+    }
+}
+
 /* A hint only: the master looks at the board now and then anyway. */
 static void tell_taken(struct worker *w, uint64_t offered_before)
 {
@@ -93,6 +107,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd, m); return;
     case CHANNEL_LOAD: succession_begin(w, fd, m->number, take_loaded); return;
+    case CHANNEL_RECORD: obey_record(w, fd, m->text); return;
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;
     case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;

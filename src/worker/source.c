@@ -257,6 +257,31 @@ bool source_listeners(int fd, struct source_listeners *to)
     return good;
 }
 
+static bool take_spool(const struct bundle_file *file, struct spool_place *to)
+{
+    char *dir = strndup(file->path, file->path_len);
+    if (!dir) abort();
+    bool good = strlen(dir) == file->path_len && !spool_place_init(to, dir) &&
+                spool_place_parse(to, file->bytes, file->len) && !spool_place_wrong(to);
+    free(dir);
+    return good;
+}
+
+int source_spools(int fd, struct spool_place to[SPOOL_PLACES_MOST])
+{
+    const char *why;
+    struct bundle_file file;
+    size_t at = 0;
+    int n = 0;
+    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    while (b && n >= 0 && bundle_next(b, &at, &file)) {
+        if (file.kind != BUNDLE_SPOOLS) continue;
+        n = n < SPOOL_PLACES_MOST && take_spool(&file, &to[n]) ? n + 1 : -1;
+    }
+    bundle_give(b);
+    return n;
+}
+
 void source_files(int fd, source_file_fn *fn, void *arg)
 {
     const char *why;

@@ -11,6 +11,7 @@
 #include "worker/succession.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 
 /* Seconds of a slice: what it costs a client, with the rest of a turn, is to stay under 5 ms. */
 static const double SLICE = 0.002;
+
+/* Seconds for the spoolers to say what waits. */
+static const double SPOOLS_WAIT = 3;
 
 /* So many slices are worth a line of the log. */
 enum { MANY = 5 };
@@ -80,6 +84,7 @@ void succession_adopt(struct worker *w, struct script *s)
     clients_know(&w->clients, script_users(s));
     w->turn.trace = &script_tracer;
     w->row->generation = script_generation(s);
+    if (w->keeping.news) keeping_follow(w, s);
     backends_start(&w->backends);
     turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
@@ -217,8 +222,10 @@ void succession_drop(struct worker *w)
     close_order(&s->next);
     s->loads.loaded = NULL;
     if (is_loading(s)) job_give_up(&s->job);
-    if (s->pending) succession_bury(w, s->pending);
+    if (!s->pending) return;
+    succession_bury(w, s->pending);
     s->pending = NULL;
+    if (s->script && w->keeping.news) keeping_follow(w, s->script);
 }
 
 void succession_release(struct worker *w)
@@ -244,17 +251,23 @@ bool succession_load(struct worker *w, int fd, uint32_t generation, char *error)
     return w->succession.pending;
 }
 
-/* The first answers of all discoveries have come, or their time is over. */
+/* The first answers of all discoveries and spoolers have come, or their time is over. */
 static void end_wait(struct worker *w)
 {
     succession_found_fn *found = w->succession.found;
     assert(found && w->succession.pending);
     uint32_t open = discoveries_open(&w->names.discoveries);
+    const char *dir;
     w->succession.found = NULL;
     ev_timer_stop(w->loop, &w->succession.found_limit);
     if (open)
         log_warn("script %s: does not wait for the first answer of %u discover%s any longer",
                  succession_name(w), open, open == 1 ? "y" : "ies");
+    if (!keeping_is_known(w, &dir))
+        log_error("spool %s: no spooler has said for which servers deletes wait: this worker "
+                  "serves without, and "
+                  "may read what was deleted",
+                  dir);
     found(w);
 }
 
@@ -265,20 +278,30 @@ static void on_found_limit(struct ev_loop *loop, ev_timer *timer, int events)
     end_wait(timer->data);
 }
 
+static bool is_waiting(const struct worker *w)
+{
+    const char *dir;
+    return discoveries_open(&w->names.discoveries) || !keeping_is_known(w, &dir);
+}
+
 void succession_wait(struct worker *w, succession_found_fn *found)
 {
+    const char *dir;
+    double limit = w->seat->options->discover_wait;
     w->succession.found = found;
-    if (!discoveries_open(&w->names.discoveries)) {
+    keeping_want(w, w->succession.pending);
+    if (!is_waiting(w)) {
         end_wait(w);
         return;
     }
-    ev_timer_set(&w->succession.found_limit, w->seat->options->discover_wait, 0);
+    if (!keeping_is_known(w, &dir)) limit = fmax(limit, SPOOLS_WAIT);
+    ev_timer_set(&w->succession.found_limit, limit, 0);
     ev_timer_start(w->loop, &w->succession.found_limit);
 }
 
 void succession_look(struct worker *w)
 {
-    if (w->succession.found && !discoveries_open(&w->names.discoveries)) end_wait(w);
+    if (w->succession.found && !is_waiting(w)) end_wait(w);
 }
 
 void succession_use(struct worker *w)

@@ -31,6 +31,7 @@
 #include "net/tickets.h"
 #include "worker/alone.h"
 #include "worker/heartbeat.h"
+#include "worker/host.h"
 #include "worker/orders.h"
 #include "worker/orphan.h"
 #include "worker/worker_state.h"
@@ -150,6 +151,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     succession_look(w);
     settle_look(w);
     clients_end_turn(&w->clients);
+    keeping_end_turn(w);
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
@@ -249,65 +251,6 @@ void worker_set_limits(struct worker *w, const struct options *o)
     w->backends.streams = (struct stream_limits){o->stream_from, o->stream_window, !o->no_splice};
 }
 
-/* The script keeps more than it may, which only a new state of it frees. The master starts a successor, as for any SIGTERM to a
- * worker; one without a master goes on, as it would end the service. */
-static void replace_me(void *about, const struct script *s)
-{
-    const struct worker *w = about;
-    if (s != w->succession.script || w->seat->channel < 0 || w->drain.is_on) return;
-    log_warn("script %s: this worker is replaced", succession_name(w));
-    kill(getpid(), SIGTERM);
-}
-
-/* What scripts are loaded into: the other parts are there by now. */
-static void init_host(struct worker *w)
-{
-    const struct worker_seat *seat = w->seat;
-    const struct options *o = seat->options;
-    options_settable(w->settable);
-    w->tls = options_tls(o);
-    w->host = (struct script_host){.backends = &w->backends,
-                                   .arena = &w->arena,
-                                   .row = w->row,
-                                   .turn = &w->turn,
-                                   .clients = &w->clients,
-                                   .max_value = o->max_value,
-                                   .strict_keys = o->strict_keys,
-                                   .connections = o->connections,
-                                   .servers = o->servers.items,
-                                   .servers_n = o->servers.n,
-                                   .listeners = w->entrances.names,
-                                   .addresses = w->entrances.addresses,
-                                   .listeners_n = LISTENERS_ROOM,
-                                   .port = o->port,
-                                   .bound = o->bind.items,
-                                   .bound_n = o->bind_given,
-                                   .metrics = &seat->board->parts[seat->part].metrics,
-                                   .shared = seat->board->shared,
-                                   .heat = &seat->board->parts[seat->part].heat,
-                                   .samples = w->clients.sampling.samples,
-                                   .worker = seat->index,
-                                   .workers = o->single_process ? 1 : o->workers,
-                                   .options = w->settable,
-                                   .auth_file = o->auth_file,
-                                   .lua_dir = o->lua_dir,
-                                   .script_timeout = o->script_timeout,
-                                   .script_memory = o->script_memory,
-                                   .memory_is_given = options_give_memory(o),
-                                   .on_full = replace_me,
-                                   .bury = succession_bury,
-                                   .about = w,
-                                   .tls = o->makes_contexts ? &w->tls : NULL,
-                                   .tickets = seat->tickets,
-                                   .jit = !o->no_jit,
-                                   .unsafe = o->unsafe_lua};
-    if (!o->no_jit && !script_jit_is_possible()) {
-        w->host.jit = false;
-        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
-                 "interpreted");
-    }
-}
-
 /* Without a master nobody would read the samples. */
 static void init_sampling(struct worker *w, const struct worker_seat *seat)
 {
@@ -378,7 +321,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     succession_init(w);
     set_now(w);
     entrances_init(w);
-    init_host(w);
+    host_init(w);
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
 
@@ -386,6 +329,7 @@ void worker_release(struct worker *w)
 {
     clients_release(&w->clients);
     turn_release(&w->turn);
+    keeping_release(w);
     succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
@@ -395,6 +339,7 @@ void worker_release(struct worker *w)
     entrances_release(w);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
+    spool_child_release(&w->spool_child);
     ev_loop_destroy(w->loop);
 }
 
@@ -424,10 +369,12 @@ static int serve(struct worker *w)
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;
     }
+    if (w->seat->channel < 0) alone_spools(w, w->succession.pending);
     if (!orders_watch_signals(w)) {
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
+    keeping_init(w, &w->seat->board->memory->kept);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/process.h"
+#include "worker/source.h"
 #include "worker/worker_state.h"
 
 /* A worker with its seat, for a command. */
@@ -60,6 +62,30 @@ bool worker_use(struct worker *w, const struct tester_script *script, char *erro
     else
         backends_sweep(&w->backends);
     return s;
+}
+
+struct script *worker_load(struct worker *w, const struct script_file *file, char *error)
+{
+    int fd = source_open(file->path);
+    if (fd < 0) {
+        snprintf(error, SCRIPT_ERROR_MAX, "%s: give the path of a readable file", strerror(errno));
+        return NULL;
+    }
+    struct script *s = source_load(&w->host, file, fd, 1, error);
+    close(fd);
+    if (!s) backends_sweep(&w->backends);
+    return s;
+}
+
+void worker_connect(struct worker *w)
+{
+    worker_look_at_clock(w);
+    backends_start(&w->backends);
+}
+
+uint32_t worker_discovers(const struct worker *w)
+{
+    return discoveries_open(&w->names.discoveries);
 }
 
 void worker_name_listeners(struct worker *w, const char *const *names, size_t n)

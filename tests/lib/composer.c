@@ -53,6 +53,7 @@ static const char *const forms[] = {
     "mg.coalesce { @ }",
     "mg.hedge { @, @, least = 0.001, most = <0.002|0.02|0.1> }",
     "mg.hedge { @, @, percentile = 0.5 }",
+    "mg.compare { @, @, share = <0.5|1>, again = <0|0.01><|, most = 3> }",
     "mg.negative_cache { @, ttl = <0.01|1>, keys = <8|1000> }",
     "mg.delay { @, <before|after> = <0.001|0.02> }",
     "mg.delay { @, before = 0.005, after = 0.005 }",
@@ -102,7 +103,7 @@ static const char *const forms[] = {
     "mg.l1_l2 { mg.modify_key { @, add = 'N.' }, @, negative = 1<|, exptime = 60> }",
     "mg.warm_up { @, @<|, exptime = 60> }",
     "mg.staging { @, @<|, exptime = 60> }",
-    "mg.migrate { @, @, start = os.time() - <-5|0|1|100>, interval = <1|3> }",
+    "mg.migrate { @, @, start = os.time() - <-5|0|1|100>, interval = <1|3><|, writes = 'both'> }",
     "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
     "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
     "mg.async(function(req) mg.spawn(@, req) mg.sleep(0.001) mg.spawn(@, req) return mg.call(@, "

@@ -9,6 +9,7 @@
 #include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/octets.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 
 #define COPY_1                                                                                     \
@@ -35,6 +36,7 @@ const struct policy_row policy_rows[] = {
     {"by_route_prefix", "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",'a', NOTHING, TELLS},
     {"cap_ttl", "mg.cap_ttl { a, 1000 }",                                        'a', NOTHING, TELLS},
     {"coalesce", "mg.coalesce { a }",                                            'a', NOTHING, TELLS},
+    {"compare", "mg.compare { a, b, share = 1, again = 0.001 }",                 'a', IS_SPARE, TELLS},
     {"delay", "mg.delay { a, 0.001 }",                                           'a', NOTHING, TELLS},
     {"deny", "mg.deny { a, prefixes = 'k' }",                                    '-', NOTHING, REFUSES},
     {"error", "mg.error 'no'",                                                   '-', NOTHING, REFUSES},
@@ -57,6 +59,9 @@ const struct policy_row policy_rows[] = {
     {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",   'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",   'a', IS_LEFT, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9 }",     'b', NOTHING, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9, writes = 'both' }",   'a', GETS_SAME, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7, writes = 'both' }",   'a', GETS_SAME, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9, writes = 'both' }",     'b', NOTHING, TELLS},
     {"modify_key", "mg.modify_key { a, ensure = 'k' }",                          'a', NOTHING, TELLS},
     {"negative_cache", "mg.negative_cache { a }",                                'a', NOTHING, TELLS},
     {"null", "mg.null()",                                                        '-', NOTHING, BLIND},
@@ -67,6 +72,7 @@ const struct policy_row policy_rows[] = {
     {"rate_limit", "mg.rate_limit { a, rate = 0.001, over = b }",                '-', NOTHING, IS_OVER},
     {"set_ttl", "mg.set_ttl { a, 1000 }",                                        'a', NOTHING, TELLS},
     {"shadow", "mg.shadow { a, to = b, share = 1 }",                             'a', GETS_SAME, TELLS},
+    {"spool_deletes", "mg.spool_deletes { a, dir = spool }",                     'a', NOTHING, TELLS},
     {"staging", "mg.staging { a, b, exptime = 60 }",                             'a', GETS_SAME, TELLS},
     {"warm_up", "mg.warm_up { a, b, exptime = 60 }",                             'a', NOTHING, TELLS},
     {"warm_up", "mg.warm_up { a, b }",                                           'a', NOTHING, TELLS},
@@ -76,7 +82,7 @@ const struct policy_row policy_rows[] = {
 /* clang-format on */
 const size_t policy_rows_n = sizeof policy_rows / sizeof *policy_rows;
 
-static const char *addresses[2], *silent;
+static const char *addresses[2], *silent, *folder;
 static const double DELAYED = 0.02; /* seconds: more than any row's delay */
 
 /* --- opening ----------------------------------------------------------------------------------- */
@@ -88,8 +94,9 @@ static const char *script(const struct policy_row *row, char dead)
     return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
                     "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
                     "local settles = { ['settle:a'] = a, ['settle:b'] = b }\n"
+                    "local spool = '%s/spool'\n"
                     "return mg.by_prefix { settles, default = %s }\n",
-                 a, b, silent, row ? row->route : "a");
+                 a, b, silent, folder, row ? row->route : "a");
 }
 
 /* The second server has stored much more: its cas counter is far ahead. */
@@ -97,6 +104,7 @@ struct places *places_open(void)
 {
     struct places *p = stage_memory(sizeof *p);
     silent = backend_address(backend_listens());
+    folder = program_folder();
     for (int i = 0; i < 2; i++) {
         addresses[i] = memcached_address(memcached_start(NULL));
         p->of[i] = client_connects_to(addresses[i]);

@@ -166,15 +166,48 @@ t.describe("staging", function()
         t.expect(b:value "k"):equals "value"
     end)
 
-    t.it("sends writes to both", function()
+    t.it("sends to both what depends on no old value", function()
         local app, a, b = over "mg.staging { a, b }"
-        for _, request in ipairs { { "set k 1 60 1", "5" }, { "incr k 2" }, { "append k 0 0 1", "0" }, { "touch k 9" },
-            { "ms k 1", "5" }, { "ma k" }, { "delete k" }, { "set k 0 0 1", "x" }, { "md k" } } do
+        for _, request in ipairs { { "set k 1 60 1", "5" }, { "touch k 9" }, { "ms k 1", "5" }, { "delete k" },
+            { "set k 0 0 1", "x" }, { "md k" } } do
             app:ask(request[1], request[2])
             local both = sent(app)
             table.sort(both)
             t.expect(both):equals { "a " .. request[1], "b " .. request[1] }
             t.expect(b:value "k"):equals(a:value "k")
+        end
+    end)
+
+    t.it("puts into the other what the live pool has after a write that depends on the old value", function()
+        local app, a, b = over "mg.staging { a, b }"
+        app:set("k", "5", 1, 60)
+        for _, request in ipairs { { "incr k 2" }, { "append k 0 0 1", "0" }, { "ma k" }, { "ms k 1 MP", "1" } } do
+            for _, before in ipairs { "other", false } do
+                if before then b:put("k", before) else b:forgets() end
+                sent(app)
+                app:ask(request[1], request[2])
+                local value = a:value "k"
+                t.expect(sent(app)):equals { "a " .. request[1], "a mg k v f t", ("b set k 1 59 %d"):format(#value) }
+                t.expect(b:value "k"):equals(value)
+            end
+        end
+    end)
+
+    t.it("puts it there, too, when the other lacks what gets another time to live", function()
+        local app, a, b = over "mg.staging { a, b }"
+        a:put("k", "value", 7, 60)
+        t.expect(app:ask "touch k 9"):is "TOUCHED\r\n"
+        t.expect(sent(app)):equals { "a touch k 9", "b touch k 9", "a mg k v f t", "b set k 7 8 5" }
+        t.expect(b:value "k"):equals "value"
+    end)
+
+    t.it("deletes in the other what the live pool failed to write", function()
+        local app, a, b = over "mg.staging { a, b }"
+        for _, request in ipairs { { "set k 0 0 1", "x" }, { "add k 0 0 1", "x" }, { "incr k 1" } } do
+            b:put("k", "5")
+            a:errs "full"
+            t.expect(app:ask(request[1], request[2])):is_error "full"
+            t.expect(b:value "k"):equals(nil)
         end
     end)
 

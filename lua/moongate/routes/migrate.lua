@@ -1,6 +1,7 @@
 --- migrate: move from one route to another, key by key, in a window of time.
 --
 --     mg.migrate { users, new_users, start = 1767225600, interval = 3600 }
+--     mg.migrate { users, new_users, start = 1767225600, interval = 3600, writes = "both" }
 --
 -- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Before `start`
 -- everything goes to the first route. Then a key goes to the first route until its moment, and to the second from then
@@ -10,7 +11,13 @@
 -- A cas belongs to the route where its key is. A delete that compares one (md with C) asks that route first, and the
 -- other only after a hit, without the cas. In the last 10 seconds before a key's moment no usable cas is shown: so no
 -- cas of the first route is compared in the second, unless a client holds it for longer.
+--
+-- With writes = "both" every write goes to both routes, from the time the script is loaded until the end of the window:
+-- so what was copied to the second one beforehand stays right. The route where the key is carries it out; then the
+-- other one gets what makes its item right, or a delete (moongate.mirror). Only if it takes neither the client gets its
+-- error. Reads go to one route, as without it.
 local async = require "moongate.async"
+local mirror = require "moongate.mirror"
 local policy = require "moongate.policy"
 
 local time = os.time
@@ -20,6 +27,7 @@ local FADING = 10 -- seconds
 local known = {
     start = policy.count(0, 2 ^ 40),        -- seconds since 1970
     interval = policy.count(1, 10 * 2 ^ 25), -- seconds
+    writes = policy.one_of { one = "one", both = "both" },
 }
 
 local deletes = { delete = true, md = true }
@@ -40,7 +48,8 @@ return function(spec)
     end)
 
     local function is_from(req)
-        return time() - start < req:hash() % window
+        local passed = time() - start
+        return passed < 0 or passed < req:hash() % window
     end
 
     local judged = policy.waiting("migrate", children, function(req)
@@ -57,13 +66,29 @@ return function(spec)
 
     local fading = policy.elsewhere("migrate", from, "the key moves")
 
-    return policy.chooser("migrate", children, function(req)
-        local passed = time() - start
+    local function one(req, passed)
         if passed < -FADING then return from end
         if passed >= window then return to end
         if passed >= 0 and deletes[req.command] then return req:compares_cas() and judged or both end
         local left = req:hash() % window - passed
         if left <= 0 then return to end
         return left <= FADING and req:asks_cas() and not req:compares_cas() and fading or from
+    end
+
+    if options.writes ~= "both" then
+        return policy.chooser("migrate", children, function(req) return one(req, time() - start) end)
+    end
+
+    local writes = {
+        [from] = mirror.between("migrate", from, to).write_both,
+        [to] = mirror.between("migrate", to, from).write_both,
+        [fading] = mirror.between("migrate", fading, to).write_both,
+    }
+
+    return policy.chooser("migrate", children, function(req)
+        local passed = time() - start
+        if passed < window and deletes[req.command] then return req:compares_cas() and judged or both end
+        local route = one(req, passed)
+        return passed < window and mirror.is_write(req) and writes[route] or route
     end)
 end

@@ -3,17 +3,18 @@
 --     mg.staging { users, new_users }
 --     mg.staging { users, new_users, exptime = 600 }
 --
--- The warm route answers everything. The staging route gets every write and read too, and after a get that was a hit
--- the value, if it lacks it. A write that depends on the old value (add, replace, cas) is sent there as a set, once the
--- warm route has stored it. Requests that belong to one place (a cas, N of mg) belong to the warm route.
+-- The warm route answers everything. The staging route gets every read too, and after a get that was a hit the value,
+-- if it lacks it. It gets a delete at once, and any other write once the warm route has carried it out, in a form that
+-- leaves no older value there: moongate.mirror says how. Requests that belong to one place (a cas, N of mg) belong to
+-- the warm route.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
-local built = require "moongate.built"
 local fill = require "moongate.fill"
+local mirror = require "moongate.mirror"
 local policy = require "moongate.policy"
 
 local C = abi.C
-local call, spawn, request = async.call, async.spawn, built.make
+local call, spawn = async.call, async.spawn
 
 local known = {
     -- How long what reads add lives: seconds, or "same" (as in the warm route; the default; needs memcached 1.6.10).
@@ -21,7 +22,6 @@ local known = {
 }
 
 local filling = { get = true, gets = true }
-local conditional = { add = true, replace = true, cas = true }
 
 --- @param spec table  the warm and the staging route, and options
 return function(spec)
@@ -42,29 +42,10 @@ return function(spec)
         return res
     end)
 
-    local store = policy.waiting("staging", children, function(req)
-        local res = call(warm, req)
-        if not res:is_hit() then return res end
-        if req.command == "ms" then
-            req:clear_flag "C"
-            req:clear_flag "M"
-            spawn(staging, req)
-        else
-            spawn(staging, request.set(req.key, req.value, req.flags, req.exptime))
-        end
-        return res
-    end)
-
-    -- True also for an ms that adds or replaces. (An ms that compares a cas: `both` sends it on after a hit.)
-    local function is_conditional(req)
-        if conditional[req.command] then return true end
-        if req.command ~= "ms" or req:has_flag "I" then return false end
-        local mode = req:flag "M"
-        return mode == "E" or mode == "e" or mode == "R" or mode == "r"
-    end
+    local write = mirror.between("staging", warm, staging).write
 
     return policy.chooser("staging", children, function(req)
         if filling[req.command] then return read end
-        return is_conditional(req) and store or both
+        return mirror.is_write(req) and write or both
     end)
 end

@@ -316,6 +316,22 @@ static void example_27_serves_whom_it_knows(void **state)
     client_asks(client_connects(m), "get k\r\n", "SERVER_ERROR who are you?\r\n");
 }
 
+static void example_28_compares_what_both_answer(void **state)
+{
+    struct client *c = example_starts("28-compare");
+    for (int i = 0; i < 300; i++) client_sets(c, textf("k%d", i));
+    all_is_answered(c);
+    for (int i = 0; i < 300; i++) client_finds(c, textf("k%d", i));
+    stat_becomes(c, "comparisons", "move:waiting", "0");
+    assert_in_range(stat_number(c, "comparisons", "move:equal_hits"), 1, 60);
+    assert_int_equal(stat_number(c, "comparisons", "move:requests"),
+                     stat_number(c, "comparisons", "move:equal_hits"));
+    servers_die(2, 3);
+    for (int i = 0; i < 300; i++) client_finds(c, textf("k%d", i));
+    stat_becomes(c, "comparisons", "move:waiting", "0");
+    assert_in_range(stat_number(c, "comparisons", "move:new_errors"), 1, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +351,7 @@ int main(void)
         play(example_25_has_an_address_for_each_application),
         play(example_26_speaks_tls_to_servers_that_are_not_near),
         play(example_27_serves_whom_it_knows),
+        play(example_28_compares_what_both_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

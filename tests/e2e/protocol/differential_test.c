@@ -176,12 +176,16 @@ static struct bench two_servers(void)
     return b;
 }
 
-static void start_moongate(struct bench *b)
+static void start_moongate_over(struct bench *b, const char *script)
 {
-    const char *script =
-        script_of_one(memcached_address(b->behind), textf("%stimeout = 60", scene_ask()));
     b->moongate = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()), NULL);
     b->through = moongate_address(b->moongate);
+}
+
+static void start_moongate(struct bench *b)
+{
+    start_moongate_over(
+        b, script_of_one(memcached_address(b->behind), textf("%stimeout = 60", scene_ask())));
 }
 
 static struct bench server_and_moongate(void)
@@ -247,6 +251,20 @@ static void streams_are_answered_as_memcached_does(void **state)
     struct bench b = server_and_moongate();
     b.plays = number_from("PLAYS", 0); /* keys and so lengths depend on it */
     streams_are_answered_alike(&b, number_from("STREAMS", stage_is_sanitized() ? 500 : 2000));
+}
+
+/* A client does not notice that each of its reads is compared with another server, which has nothing. */
+static void streams_are_answered_alike_while_reads_are_compared(void **state)
+{
+    struct bench b = two_servers();
+    const char *other = memcached_address(memcached_start("-m", "64", NULL));
+    start_moongate_over(
+        &b, textf(MG "local old, new = mg.pool { '%s', timeout = 60 }, mg.pool { '%s' }\n"
+                     "return mg.compare { old, new, share = 1, again = 0, name = 'x' }\n",
+                  memcached_address(b.behind), other));
+    b.plays = number_from("PLAYS", 0);
+    streams_are_answered_alike(&b, 300);
+    assert_true(stat_number(client_connects(b.moongate), "comparisons", "x:only_old") > 100);
 }
 
 /* One line between a set and a get of the same key; and what it did to the count of cas numbers. */
@@ -360,6 +378,7 @@ int main(void)
         play(odd_lines_are_answered_as_memcached_does),
         play(values_of_wrong_lines_are_swallowed),
         play(streams_are_answered_as_memcached_does),
+        play(streams_are_answered_alike_while_reads_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

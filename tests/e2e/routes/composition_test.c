@@ -26,6 +26,7 @@ static const char *const forms[] = {
     "mg.all_majority { %, %, % }",
     "mg.coalesce { % }",
     "mg.hedge { %, %, least = 0.001, most = 0.001 }",
+    "mg.compare { %, %, share = 1, again = 0.002, most = 3 }",
     "mg.delay { %, before = 0.001, after = 0.001 }",
     "mg.outstanding_limit { %, 2, over = % }",
     "mg.negative_cache { %, 0.005 }",

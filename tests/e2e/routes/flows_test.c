@@ -94,7 +94,7 @@ static void noreply_stays_silent_through_every_route(void **state)
         "mg.all_sync { a, b }",         "mg.all_async { a, b }", "mg.all_majority { a, b }",
         "mg.failover { a, b }",         "mg.coalesce { a }",     "mg.outstanding_limit { a, 9 }",
         "mg.negative_cache { a }",      "mg.hedge { a, b }",     "mg.log_requests { a }",
-        "mg.delay { a, after = 0.01 }",
+        "mg.delay { a, after = 0.01 }", "mg.compare { a, b }",
     };
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         struct client *c = client_of(routes[i]);
@@ -275,6 +275,7 @@ static void a_client_that_goes_leaves_its_flows_to_end(void **state)
         "mg.all_sync { a, b }",
         "mg.coalesce { mg.failover { a, b } }",
         "mg.hedge { a, b }",
+        "mg.compare { a, mg.null(), share = 1 }",
         "mg.negative_cache { a }",
         "mg.outstanding_limit { a, 1 }",
         "mg.delay { a, after = 0.001 }",
@@ -310,6 +311,7 @@ static const char *const in_flight[] = {
     "mg.all_sync { a, function() return a end }",
     "mg.coalesce { mg.log_requests { a } }",
     "mg.hedge { a, b, least = 30, most = 30 }",
+    "mg.compare { a, mg.null(), share = 1 }",
     "mg.negative_cache { mg.outstanding_limit { a, 5 } }",
     "mg.delay { a, before = 0.001 }",
     "mg.shadow { a, to = a, share = 1 }",

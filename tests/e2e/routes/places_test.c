@@ -377,24 +377,22 @@ static void every_policy_has_a_row(void **state)
     globfree(&files);
 }
 
-/* Kinds that C runs, and a policy that is made of each; "": no children. */
+/* Kinds that C runs, and a policy that is made of each; and those that have no children. */
+static const char childless[] = " POOL FUNCTION MISS FAIL ASYNC ";
 static const char *const kinds[][2] = {
-    {"POOL", ""},
-    {"FUNCTION", ""},
-    {"MISS", ""},
-    {"FAIL", ""},
     {"FAILOVER", "failover"},
     {"FILL", "warm_up"},
     {"ALL", "all_sync"},
     {"HEDGE", "hedge"},
     {"COALESCE", "coalesce"},
+    {"COMPARE", "compare"},
     {"DELAY", "delay"},
     {"LIMIT", "outstanding_limit"},
-    {"ASYNC", ""},
     {"NEGATIVE", "negative_cache"},
     {"LOG", "log_requests"},
     {"LEVELS", "l1_l2"},
     {"THROUGH", "l1_l2"},
+    {"SPOOL", "spool_deletes"},
     {"PREFIX", "by_prefix"},
     {"ROUTE", "by_route_prefix"},
     {"COMMAND", "by_command"},
@@ -410,6 +408,7 @@ static const char *const kinds[][2] = {
 
 static const char *policy_of_kind(const char *kind)
 {
+    if (strstr(childless, textf(" %s ", kind))) return "";
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i][0], kind) == 0) return kinds[i][1];
     stage_fails("ROUTE_%s has no policy here whose row tests it", kind);
@@ -428,7 +427,7 @@ static void every_kind_of_route_has_a_row(void **state)
         if (!is_inside || sscanf(line, " ROUTE_%63[A-Z]", kind) != 1) continue;
         const char *policy = policy_of_kind(kind);
         if (*policy && !has_row(policy)) stage_fails("mg.%s has no row", policy);
-        n++;
+        n += *policy != 0;
     }
     fclose(file);
     assert_int_equal(n, sizeof kinds / sizeof *kinds);

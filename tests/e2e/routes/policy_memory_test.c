@@ -2,6 +2,7 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 
 #include <glob.h>
@@ -24,6 +25,7 @@ static const char *const routes[] = {
     "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",
     "mg.cap_ttl { a, 60 }",
     "mg.coalesce { a }",
+    "mg.compare { a, b, share = 0.5 }",
     "mg.delay { a, 0.001 }",
     "mg.deny { a, commands = 'delete' }",
     "mg.error 'no'",
@@ -43,10 +45,11 @@ static const char *const routes[] = {
     "mg.rate_limit { a, rate = 1e6 }",
     "mg.set_ttl { a, 60 }",
     "mg.shadow { a, to = b, share = 0.5 }",
+    "mg.spool_deletes { a, dir = spool }",
     "mg.zone_failover { here = 'x', zones = { x = a, y = b } }",
 };
 
-/* They wait, which takes a coroutine (migrate does for deletes). */
+/* They wait, which takes a coroutine (migrate does for deletes, and with writes = "both" for all writes). */
 static const char waiting[] = " big_value l1_l2 staging warm_up ";
 
 /* A turn's requests at once, until the last is answered. */
@@ -79,12 +82,13 @@ static void policies_that_do_not_wait_make_nothing_in_lua(void **state)
         struct memcached *a = memcached_start(NULL), *b = memcached_start(NULL);
         const char *script =
             textf(MG "local a, b = mg.pool { '%s' }, mg.pool { '%s' }\n"
+                     "local spool = '%s/spool'\n"
                      "local function how(req)\n"
                      "  if req.key == 'how:stop' then collectgarbage() collectgarbage 'stop' end\n"
                      "  return mg.reply.error(tostring(collectgarbage 'count'))\n"
                      "end\n"
                      "return mg.by_prefix { { ['how:'] = how }, default = %s }\n",
-                  memcached_address(a), memcached_address(b), routes[i]);
+                  memcached_address(a), memcached_address(b), program_folder(), routes[i]);
         struct client *c = client_connects(moongate_start(script, "--unsafe-lua", NULL));
         for (int turn = 0; turn < WARM; turn++) asks(c);
         client_sends(c, "get how:stop\r\n");

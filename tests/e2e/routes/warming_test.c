@@ -288,6 +288,8 @@ static void their_options_are_checked_when_they_are_built(void **state)
         {"mg.migrate { p, p, interval = 1 }", "mg.migrate wants the option 'start'"},
         {"mg.migrate { p, p, start = 1 }", "mg.migrate wants the option 'interval'"},
         {"mg.migrate { p, p, start = 1, interval = 0.5 }", "whole number"},
+        {"mg.migrate { p, p, start = 1, interval = 1, writes = 'all' }",
+         "takes one of both, one, not all"},
         {"mg.l1_l2 { p, p, negative = 0 }", "option 'negative'"},
         {"mg.big_value { p, threshold = 10 }", "option 'threshold'"},
         {"mg.big_value { p, p }", "mg.big_value takes 1 routes, not 2"},

@@ -111,7 +111,7 @@ static const char script[] =
        "local pool = mg.pool { '127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3',\n"
        "  on_failure = 'rehash' }\n"
        "mg.pool { discover = 'file:///nowhere/servers' }\n"
-       "return pool\n";
+       "return mg.compare { pool, mg.null(), share = 1 }\n";
 
 static void each_statistic_has_its_row(void **state)
 {
@@ -125,12 +125,15 @@ static void each_statistic_has_its_row(void **state)
     desk_gets(desk_opens(path), "drain 127.0.0.1:1", "END\n");
     stat_becomes(c, "servers", "127.0.0.1:2:down", "1"); /* one of these two is left out */
     stat_becomes(c, "servers", "127.0.0.1:3:down", "1");
+    client_sends(c, "get k\r\n"); /* is compared: its errors are one of a server that is down */
+    client_sees_line_starting(c, "SERVER_ERROR ");
     are_the_same(c, "stats", NULL);
     are_the_same(c, "stats proxy", NULL);
     are_the_same(c, "stats servers", "SERVER");
     are_the_same(c, "stats pools", "POOL");
     are_the_same(c, "stats commands", "COMMAND");
     are_the_same(c, "stats listeners", "LISTENER");
+    are_the_same(c, "stats comparisons", "COMPARISON");
     are_the_same(c, "stats script", NULL);
     are_the_same(c, "stats settings", NULL);
     client_sees_nothing_more(c);

@@ -109,6 +109,19 @@ static const struct row rows[] = {
      "b@2, on an error of a: set k 0 60 1\n"},
     {"hash", "mg.hash { a, b }", "get k",
      "a@1: get k\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "gets k",
+     "a@1: gets k\n"
+     "b@2, in the background, to compare its answer with that of a: get k\n"
+     "a@1, in the background, again, when the answers differ: get k\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "get k",
+     "a@1: get k\n"
+     "b@2, in the background, to compare its answer with that of a: get k\n"},
+    {"compare", "mg.compare { a, b }", "mg k k v c O5",
+     "a@1: mg k k v c O5\n"
+     "b@2, 5 % of requests, in the background, to compare its answer with that of a: mg k v\n"
+     "a@1, 5 % of requests, in the background, again, when the answers differ: mg k v\n"},
+    {"compare", "mg.compare { a, b, share = 1 }", "set k 0 0 1",
+     "a@1: set k 0 0 1\n"},
     {"hedge", "mg.hedge { a, b }", "get k",
      "a@1: get k\n"
      "b@2, on an error of a or when it is slow (1 to 250 ms, by its usual times): get k\n"},
@@ -140,6 +153,13 @@ static const struct row rows[] = {
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 3e8 }", "delete k",
      "a@1: delete k\n"
      "b@2: delete k\n"},
+    {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9, writes = 'both' }", "set k 0 0 1",
+     "a@1: set k 0 0 1\n"
+     "b@2, on a hit of a: set k 0 0 1\n"
+     "b@2, after some answers of the others: delete k\n"},
+    {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9, writes = 'both' }", "delete k",
+     "a@1: delete k\n"
+     "b@2: delete k\n"},
     {"modify_key", "mg.modify_key { a, add = 'x' }", "get k",
      "a@1: get xk\n"},
     {"negative_cache", "mg.negative_cache { a }", "get k",
@@ -161,6 +181,12 @@ static const struct row rows[] = {
     {"shadow", "mg.shadow { a, to = b, share = 1 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, while fewer than 1000 are in flight: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "get k",
+     "a@1: get k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k q",
+     "a@1, and kept in /var/spool/m while the server is down: md k\n"},
+    {"spool_deletes", "mg.spool_deletes { a, dir = '/var/spool/m' }", "md k C7",
+     "a@1: md k C7\n"},
     {"staging", "mg.staging { a, b, exptime = 60 }", "get k",
      "a@1: get k\n"
      "b@2, in the background, on a miss or an error of a: get k\n"
@@ -168,10 +194,15 @@ static const struct row rows[] = {
      "b@2, in the background, on a hit of a, on a miss of b (get): add k 0 60 1\n"},
     {"staging", "mg.staging { a, b, exptime = 60 }", "add k 0 0 1",
      "a@1: add k 0 0 1\n"
-     "b@2, in the background, on a hit of a: set k 0 0 1\n"},
+     "b@2, in the background, on a hit of a: set k 0 0 1\n"
+     "b@2, in the background, on an error of a: delete k\n"},
     {"staging", "mg.staging { a, b, exptime = 60 }", "set k 0 0 1",
      "a@1: set k 0 0 1\n"
-     "b@2, in the background: set k 0 0 1\n"},
+     "b@2, in the background, on a hit of a: set k 0 0 1\n"
+     "b@2, in the background, on an error of a: delete k\n"},
+    {"staging", "mg.staging { a, b, exptime = 60 }", "delete k",
+     "a@1: delete k\n"
+     "b@2, in the background: delete k\n"},
     {"warm_up", "mg.warm_up { a, b }", "get k",
      "a@1: get k\n"
      "b@2, on a miss or an error of a: get k\n"

@@ -109,6 +109,7 @@
     X(cap)                                                                                         \
     X(first)                                                                                       \
     X(servers)                                                                                     \
+    X(reads)                                                                                       \
     X(last)                                                                                        \
     X(by)                                                                                          \
     X(distribution)                                                                                \

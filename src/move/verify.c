@@ -1,0 +1,155 @@
+/* How a verification runs: keys come (verify_source.c) and are compared (verify_check.c), first those of the old script's servers, and when
+ * these have ended those of the new one's. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
+#include "move/verify.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "move/verify_state.h"
+
+/* Seconds. */
+static const double TICK = 0.002, LOOK = 0.02;
+
+/* Seconds of the rate that may be sent at once; keys that are looked at for each comparison of the rate. */
+static const double BURST = 0.004, KEYS = 5;
+
+struct verify_server *verify_server(struct verify *v, uint32_t server)
+{
+    if (server >= v->servers_n) {
+        uint32_t n = v->tier->servers_n;
+        assert(server < n);
+        v->servers = reallocarray(v->servers, n, sizeof *v->servers);
+        if (!v->servers) abort();
+        memset(v->servers + v->servers_n, 0, (n - v->servers_n) * sizeof *v->servers);
+        v->servers_n = n;
+    }
+    return &v->servers[server];
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static void show(struct verify *v)
+{
+    uint64_t total = 0, waiting = 0;
+    for (uint32_t i = 0; i < v->sources_n; i++) {
+        total += v->sources[i].items;
+        waiting += v->sources[i].keys.keys;
+    }
+    uint64_t done = v->counts->listed > v->open ? v->counts->listed - v->open : 0;
+    uint64_t listed = v->counts->listed + waiting;
+    progress_step(&v->progress, done, listed > total ? listed : total, 0);
+}
+
+static void set_rates(struct verify *v)
+{
+    double now = tier_now(v->tier), rate = v->how->rate * load_look(&v->load, now);
+    if (v->keys.rate != rate) {
+        allowance_set(&v->keys, rate, BURST, now);
+        allowance_set(&v->looks, rate * KEYS, BURST, now);
+    }
+    (void)allowance_look(&v->keys, now);
+}
+
+static bool has_ended(const struct verify *v)
+{
+    if (v->was_stopped) return v->in_flight == 0;
+    return v->open == 0 && verify_sources_have_ended(v);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct verify *v = timer->data;
+    (void)events;
+    v->wall = time(NULL);
+    set_rates(v);
+    verify_sources_look(v);
+    if (tier_now(v->tier) >= v->look_at) {
+        v->look_at = tier_now(v->tier) + LOOK;
+        checks_look(v);
+        show(v);
+    }
+    if (!has_ended(v)) return;
+    if (v->was_stopped || v->side == TIER_NEW)
+        ev_break(loop, EVBREAK_ALL);
+    else
+        verify_sources_begin(v, TIER_NEW);
+}
+
+static void on_pump(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    (void)loop;
+    (void)events;
+    checks_pump(prepare->data);
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    (void)loop;
+    (void)events;
+    ((struct verify *)signal->data)->was_stopped = true;
+}
+
+static void watch(struct verify *v)
+{
+    struct ev_loop *loop = v->tier->loop;
+    ev_timer_init(&v->tick, on_tick, 0, TICK);
+    ev_prepare_init(&v->pump, on_pump);
+    ev_set_priority(&v->pump, EV_MAXPRI); /* before the worker writes what is sent */
+    ev_signal_init(&v->interrupted, on_signal, SIGINT);
+    ev_signal_init(&v->terminated, on_signal, SIGTERM);
+    v->tick.data = v->pump.data = v->interrupted.data = v->terminated.data = v;
+    ev_timer_start(loop, &v->tick);
+    ev_prepare_start(loop, &v->pump);
+    ev_signal_start(loop, &v->interrupted);
+    ev_signal_start(loop, &v->terminated);
+}
+
+static void unwatch(struct verify *v)
+{
+    struct ev_loop *loop = v->tier->loop;
+    ev_timer_stop(loop, &v->tick);
+    ev_prepare_stop(loop, &v->pump);
+    ev_signal_stop(loop, &v->interrupted);
+    ev_signal_stop(loop, &v->terminated);
+}
+
+/* --- from outside ------------------------------------------------------------------------------- */
+
+static void complain(const struct verify *v)
+{
+    for (uint32_t i = 0; i < v->servers_n; i++) {
+        const struct verify_server *s = &v->servers[i];
+        if (s->differing > 0)
+            fprintf(stderr, "moongate: %s: %llu keys could not be settled: %s\n",
+                    v->tier->servers[i].name, (unsigned long long)s->differing, s->why);
+    }
+}
+
+enum verify_end verify_run(struct tier *t, const struct verify_how *how,
+                           struct verify_counts *counts)
+{
+    struct verify v = {.tier = t, .how = how, .counts = counts, .wall = time(NULL)};
+    *counts = (struct verify_counts){.listed = 0};
+    planner_init(&v.planner, t, how->prefix);
+    load_init(&v.load, how->most_load, tier_now(t));
+    if (!how->quiet) progress_begin(&v.progress, progress_terminal(), "verify", "keys");
+    v.began = tier_now(t);
+    verify_sources_begin(&v, TIER_OLD);
+    watch(&v);
+    ev_run(t->loop, 0);
+    unwatch(&v);
+    progress_clear(&v.progress);
+    counts->seconds = tier_now(t) - v.began;
+    complain(&v);
+    checks_drop(&v);
+    verify_sources_release(&v);
+    planner_release(&v.planner);
+    load_release(&v.load);
+    free(v.servers);
+    if (v.was_stopped) return VERIFY_STOPPED;
+    return counts->differing > 0 || counts->unread > 0 ? VERIFY_DIFFERS : VERIFY_WHOLE;
+}

@@ -1,0 +1,56 @@
+#include "tools/recording_tally.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bucket.h"
+
+enum { PLACES = 2 * TALLY_MOST };
+
+void recording_tally_init(struct recording_tally *t)
+{
+    *t = (struct recording_tally){.rows = malloc(TALLY_MOST * sizeof *t->rows),
+                                  .places = calloc(PLACES, sizeof *t->places)};
+    if (!t->rows || !t->places) abort();
+}
+
+void recording_tally_release(struct recording_tally *t)
+{
+    free(t->rows);
+    free(t->places);
+    *t = (struct recording_tally){.n = 0};
+}
+
+struct tally_row *recording_tally_at(struct recording_tally *t, const void *name, size_t len)
+{
+    if (len > TALLY_NAME) len = TALLY_NAME;
+    uint32_t at = bucket_hash(name, len) % PLACES;
+    assert(t->places);
+    for (; t->places[at]; at = (at + 1) % PLACES) {
+        struct tally_row *row = &t->rows[t->places[at] - 1];
+        if (row->len == len && (len == 0 || memcmp(row->name, name, len) == 0)) return row;
+    }
+    if (t->n == TALLY_MOST) return &t->others;
+    struct tally_row *row = &t->rows[t->n++];
+    *row = (struct tally_row){.len = (uint8_t)len};
+    if (len) memcpy(row->name, name, len);
+    t->places[at] = t->n;
+    return row;
+}
+
+/* Equal ones by name, so that the order is the same each time. */
+static int by_requests(const void *a, const void *b)
+{
+    const struct tally_row *p = a, *q = b;
+    if (p->requests != q->requests) return p->requests < q->requests ? 1 : -1;
+    int order = memcmp(p->name, q->name, p->len < q->len ? p->len : q->len);
+    return order ? order : (p->len > q->len) - (p->len < q->len);
+}
+
+void recording_tally_sort(struct recording_tally *t)
+{
+    free(t->places);
+    t->places = NULL;
+    if (t->n) qsort(t->rows, t->n, sizeof *t->rows, by_requests);
+}
