@@ -76,6 +76,7 @@ struct replay_side {
     char path[REPLAY_TEXT];
     bool is_there;
     bool was_warm; /* its fakes held what the recording found, before that was asked for */
+    bool had_same; /* its fakes held what the old script's servers of the same names did */
     uint64_t requests, gets, hits,
         misses;             /* gets, hits, misses: keys that were read, but for errors */
     uint64_t writes;        /* sets, deletes, counters ... */

@@ -292,6 +292,7 @@ static bool open_players(struct engine *e, struct ear ears[REPLAY_SIDES], char *
         e->players[e->players_n++] = p;
         s->is_there = true;
         s->was_warm = !e->how->is_real && (side == REPLAY_OLD || e->how->warm);
+        s->had_same = !s->was_warm && side == REPLAY_NEW && e->how->same_servers;
         snprintf(s->path, sizeof s->path, "%s", options.script);
     }
     return true;

@@ -103,6 +103,7 @@ static void put_side(struct json *j, const struct replay_results *r, unsigned si
     json_object(j, side == REPLAY_OLD ? "old" : "new");
     json_text(j, "script", s->path);
     json_flag(j, "warm", s->was_warm);
+    json_flag(j, "same_servers", s->had_same);
     json_number(j, "requests", s->requests);
     json_number(j, "gets", s->gets);
     json_number(j, "hits", s->hits);

@@ -151,6 +151,13 @@ static void print_recording(const struct replay_results *r, FILE *out)
     if (!x->has_sizes) fputs("sizes of values were not recorded: they are made up\n", out);
 }
 
+/* What its servers in memory hold at first. */
+static const char *begins(const struct replay_side *s)
+{
+    if (s->was_warm) return ", warm";
+    return s->had_same ? ", with the items of the old servers" : ", cold";
+}
+
 static void print_head(const struct replay_results *r, FILE *out)
 {
     struct row row = {{{0}}};
@@ -165,9 +172,7 @@ static void print_head(const struct replay_results *r, FILE *out)
     for (unsigned side = 0; side < REPLAY_SIDES; side++)
         if (r->sides[side].is_there)
             fprintf(out, "%s: %s%s\n", side == REPLAY_OLD ? "old" : "new", r->sides[side].path,
-                    !r->fakes                 ? ""
-                    : r->sides[side].was_warm ? ", warm"
-                                              : ", cold");
+                    r->fakes ? begins(&r->sides[side]) : "");
     fputc('\n', out);
     put(&row, 0, "recorded");
     put(&row, 1, "old");

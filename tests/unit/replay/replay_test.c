@@ -101,14 +101,14 @@ static void model_puts(struct model *m, unsigned key, double until)
 }
 
 struct counts {
-    unsigned gets, recorded, cold, warm, refilled, seeded;
+    unsigned gets, recorded, cold, same, refilled, seeded;
 };
 
-/* Requests of clients before servers that hold half of the keys already. Three models follow: the servers of then, those that begin empty, and
+/* Requests of clients before servers that hold half of the keys already. Models follow: the servers of then, those that begin empty, those of which users keep theirs, and
  * those into which clients put again what they no longer find. */
 static struct counts plays_random(struct tape *t, unsigned seed)
 {
-    static struct model then, cold, refilled;
+    static struct model then, cold, same, refilled; /* same: what moves is not found */
     static bool came[KEYS];
     struct counts n = {0};
     memset(&then, 0, sizeof then);
@@ -116,6 +116,8 @@ static struct counts plays_random(struct tape *t, unsigned seed)
     memset(&refilled, 0, sizeof refilled);
     memset(came, 0, sizeof came);
     for (unsigned i = 0; i < KEYS; i++) then.is_there[i] = random_below(&seed, 2);
+    memset(&same, 0, sizeof same);
+    for (unsigned i = 1; i < KEYS; i += 2) same.is_there[i] = then.is_there[i]; /* users */
     for (int i = 0; i < STEPS; i++) {
         unsigned k = random_below(&seed, KEYS), what = random_below(&seed, 20);
         const char *key = textf("%s:%u", k % 2 ? "user" : "page", k);
@@ -125,6 +127,7 @@ static struct counts plays_random(struct tape *t, unsigned seed)
             n.gets++;
             n.recorded += was;
             n.cold += model_has(&cold, k, t->at);
+            n.same += model_has(&same, k, t->at);
             n.refilled += model_has(&refilled, k, t->at);
             n.seeded += was && !came[k];
             tape_gets(t, key, was ? 50 : 0);
@@ -135,10 +138,11 @@ static struct counts plays_random(struct tape *t, unsigned seed)
             tape_sets(t, key, 50, exptime);
             model_puts(&then, k, until);
             model_puts(&cold, k, until);
+            model_puts(&same, k, until);
             model_puts(&refilled, k, until);
         } else {
             tape_deletes(t, key, was);
-            then.is_there[k] = cold.is_there[k] = refilled.is_there[k] = false;
+            then.is_there[k] = cold.is_there[k] = same.is_there[k] = refilled.is_there[k] = false;
         }
         came[k] = true;
         t->at += random_below(&seed, 2) ? 0 : 0.03;
@@ -154,9 +158,9 @@ static void hits_are_those_of_a_model(void **state)
     struct counts n = plays_random(&t, seed);
     tape_ends(&t);
     printf("SEED=%u\n", seed);
-    const char *ways[] = {"--json", "--warm", "--refill"};
-    unsigned hits[] = {n.cold, n.recorded, n.refilled};
-    for (int i = 0; i < 3; i++) {
+    const char *ways[] = {"--json", "--warm", "--refill", "--same-servers"};
+    unsigned hits[] = {n.cold, n.recorded, n.refilled, n.same};
+    for (int i = 0; i < 4; i++) {
         struct run run = moongate_runs("replay", t.path, "--script", new, "--compare", old,
                                        "--json", ways[i], NULL);
         exits(run, 0);
