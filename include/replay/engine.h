@@ -81,7 +81,9 @@ double engine_now(void);
 /* Puts a copy of the results where the parent sees it. */
 void engine_publish(struct engine *e);
 
-/* Puts items where the recording found them. */
+/* Notes that the key has come. True: items are to be put where the recording found it, by engine_seed, which takes the places from
+ * e->routes. */
+bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key);
 void engine_seed(struct engine *e, const struct asked *a, uint32_t key);
 
 #endif

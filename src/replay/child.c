@@ -19,7 +19,7 @@
 #include "replay/engine.h"
 #include "worker/clock.h"
 
-enum { OWN_DESCRIPTORS = 128, GUESTS_MOST = 10000, GUESTS_LEAST = 16 };
+enum { OWN_DESCRIPTORS = 128, GUESTS_MOST = 10000, GUESTS_LEAST = 16, WHY_MOST = 1000 };
 
 static const double CONNECT_SECONDS = 3, SECOND = 1;
 static const double BATCH_SECONDS = 0.01;   /* of the recording */
@@ -103,12 +103,15 @@ static bool is_left_out(const struct engine *e, const struct asked *a)
     return !e->how->writes || a->keys_n == 0 || a->is_made_up;
 }
 
+/* A script is asked only where that is needed: that takes as long as its function does, and longer if that waits. */
 static void look_at_routes(struct engine *e, struct asked *a)
 {
+    bool compares = e->players_n == REPLAY_SIDES;
     for (uint32_t i = 0; i < a->keys_n; i++) {
-        routes_find(&e->routes, a, i);
-        engine_seed(e, a, i);
-        if (e->players_n == REPLAY_SIDES)
+        bool seeds = engine_seeds(e, a, i);
+        if (compares || seeds) routes_find(&e->routes, a, i);
+        if (seeds) engine_seed(e, a, i);
+        if (compares)
             tally_routes(&e->tally, a, i, &e->routes.where[REPLAY_OLD],
                          &e->routes.where[REPLAY_NEW]);
     }
@@ -223,11 +226,6 @@ static void replay_all(struct engine *e)
 
 /* --- set up --------------------------------------------------------------------------------------------- */
 
-struct ear {
-    struct engine *e;
-    unsigned side;
-};
-
 /* The keys that were found when they were recorded, and are not found here. */
 static void note_refills(struct engine *e, unsigned side, const struct asked *a)
 {
@@ -240,6 +238,21 @@ static void note_refills(struct engine *e, unsigned side, const struct asked *a)
     }
 }
 
+struct ear {
+    struct engine *e;
+    unsigned side;
+};
+
+/* What the script has to say to an error: asked for the first few, which are shown. */
+static const char *why_of(const struct ear *ear, const struct asked *a, const struct hearing *h)
+{
+    struct engine *e = ear->e;
+    const struct replay_side *s = &e->tally.results->sides[ear->side];
+    if (h->what != HEARD_ERROR || a->keys_n == 0 || s->errors >= WHY_MOST) return "";
+    routes_find(&e->routes, a, 0);
+    return e->routes.where[ear->side].failure;
+}
+
 static void on_answer(void *about, struct asked *a, const struct hearing *h, double seconds)
 {
     struct ear *ear = about;
@@ -248,7 +261,7 @@ static void on_answer(void *about, struct asked *a, const struct hearing *h, dou
         return;
     }
     if (a->refills && h->what == HEARD_VALUES) note_refills(ear->e, ear->side, a);
-    tally_answer(&ear->e->tally, ear->side, a, h, seconds, ear->e->routes.failure[ear->side]);
+    tally_answer(&ear->e->tally, ear->side, a, h, seconds, why_of(ear, a, h));
 }
 
 static void on_value(void *about, const struct asked_key *key, const struct response_value *v)

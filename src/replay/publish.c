@@ -41,14 +41,21 @@ static void seed_side(struct engine *e, struct player *p, unsigned as, const str
 }
 
 /* A hit on a key that did not come before: the servers of then had it. */
-void engine_seed(struct engine *e, const struct asked *a, uint32_t key)
+bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key)
 {
     const struct asked_key *k = &a->keys[key];
     struct replay_results *r = e->tally.results;
     enum seen_word word = seen_note(&e->seen, k->hash);
     r->recorded.seen_keys = e->seen.n;
     r->not_separated += word == SEEN_FULL;
-    if (word != SEEN_NEW || !a->reads || k->result != LIVE_HIT || e->how->is_real) return;
+    if (word != SEEN_NEW || !a->reads || k->result != LIVE_HIT || e->how->is_real) return false;
+    return e->how->warm || e->players_n == REPLAY_SIDES;
+}
+
+void engine_seed(struct engine *e, const struct asked *a, uint32_t key)
+{
+    const struct asked_key *k = &a->keys[key];
+    const struct replay_results *r = e->tally.results;
     for (unsigned i = 0; i < e->players_n; i++) {
         struct player *p = e->players[i];
         if (r->sides[p->side].was_warm) seed_side(e, p, p->side, k);
