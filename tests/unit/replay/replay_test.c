@@ -152,7 +152,8 @@ static struct counts plays_random(struct tape *t, unsigned seed)
 
 static void hits_are_those_of_a_model(void **state)
 {
-    unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 77;
+    const char *given = getenv("SEED");
+    unsigned seed = given ? (unsigned)atoi(given) : 77;
     const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
     struct tape t = tape_begins(RECORDING_SIZES);
     struct counts n = plays_random(&t, seed);
