@@ -92,6 +92,7 @@ struct copy_source {
     bool checks;           /* its dump is asked for that alone */
     bool uses_get;         /* it knows no mg */
     bool is_spoiled;       /* an item of this pass was lost, or put off */
+    double failing_since; /* its dumps bring nothing new since then; 0: they do */
     double retry_at;       /* when it may be asked for its keys again; as tier_now */
     char why[COPY_REASON]; /* its last dump failed; "": it is whole, or runs */
     struct copy_list queue;
