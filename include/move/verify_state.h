@@ -17,7 +17,7 @@
 enum {
     VERIFY_DUMPS = 4,        /* servers that list their keys at a time */
     VERIFY_OPEN = 40000,     /* checks that are open at a time; more keys wait in keyfiles */
-    VERIFY_WINDOW = 1024,    /* checks on their way at a time */
+    VERIFY_WINDOW = 4096,    /* checks on their way at a time */
     VERIFY_BYTES = 64 << 20, /* of values on their way, as far as they are known */
     VERIFY_OLDS = 8,         /* places of the old script that are looked at for a key */
     VERIFY_TRIES =

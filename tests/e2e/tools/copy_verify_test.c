@@ -187,9 +187,11 @@ static bool are_same(const struct item *a, const struct item *b)
            labs(a->ttl - b->ttl) <= LIFETIME_MOST && (a->ttl < 0) == (b->ttl < 0);
 }
 
-/* How a key may differ after a server was killed: only what an old server has lost is found by the new script alone. */
+/* How a key may differ. After a server was killed, what an old server has lost is found by the new script alone. And servers that cannot
+ * say how long an item lives: what a client has changed in it is deleted in its new place (moongate.mirror), also after it was verified. */
 static bool may_differ(const struct item *old, const struct item *new, bool has_lost)
 {
+    if (!has_meta && !new->is_there) return true;
     return has_lost && !old->is_there && new->is_there;
 }
 
