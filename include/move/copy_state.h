@@ -83,8 +83,10 @@ enum copy_step {
 struct copy_source {
     struct copy *copy;
     struct dump dump;
-    struct sieve seen;   /* keys of a dump that may miss some: a second one follows it */
-    bool is_second;      /* that one runs, or has ended */
+    struct sieve
+        seen; /* keys of a dump that may miss some: others follow it, until one finds nothing new */
+    uint32_t lists;      /* how many of them have begun */
+    uint64_t fresh;      /* keys that only this one has named */
     struct keyfile keys; /* open from LISTS to READS */
     enum copy_step step;
     uint32_t server;

@@ -212,6 +212,11 @@ static bool may_pump(struct copy *c)
 {
     struct service *service = c->how->service;
     if (c->was_stopped) return false;
+    for (uint32_t i = 0; i < c->sources_n;
+         i++) { /* what is added moves keys that are being listed by LRU */
+        const struct copy_source *s = &c->sources[i];
+        if (s->step == COPY_LISTS && s->dump.step == DUMP_KEYS && !s->dump.is_ordered) return false;
+    }
     if (!c->is_served && c->counts->moves > 0)
         c->is_served = !service || (service_has_asked(service) && !service_trouble(service));
     return c->is_served;

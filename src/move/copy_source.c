@@ -4,8 +4,8 @@
  * before are settled, until the server has not answered for as long as the patience. It does not begin from zero: each COPY_EPOCH keys
  * are an epoch, and when all keys of the first epochs are settled, the last of these keys is the marker. The next dump skips all
  * up to it. That is safe where a dump goes by the hash table, in a table of the same size of the same process: a key's place among the others does
- * not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that are used meanwhile; so a second one follows
- * it at once, of which only those keys count that the first one has not named (sieve). A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
+ * not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that move from list to list meanwhile; so it is
+ * asked for again until it names no key that was not named before (sieve), and we add nothing meanwhile. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
  *
  * A server that has lost its connections may have been restarted, and then it has lost what it named. So before it is asked for anything
  * it is asked for its statistics. After a restart an item that is not there is lost, and not one that has expired.
@@ -24,7 +24,7 @@
 static const double RETRY = 0.5;
 
 /* Keys that are looked at before others have their turn. */
-enum { AT_ONCE = 512 };
+enum { AT_ONCE = 512, LISTS_MOST = 6 };
 
 static double now_of(const struct copy_source *s)
 {
@@ -194,8 +194,9 @@ static void on_key(void *owner, const struct dump_key *key)
     struct copy_source *s = owner;
     if (!s->dump.is_ordered) {
         s->skips = s->has_marker = false;
-        if (!s->seen.bits) sieve_open(&s->seen, s->about.items);
-        if (sieve_put(&s->seen, &key->key)) return;
+        if (!s->seen.bits) sieve_open(&s->seen, 2 * s->about.items);
+        if (sieve_put(&s->seen, &key->key) && s->lists > 1) return;
+        s->fresh++;
     }
     s->listed++;
     int error = keyfile_put(&s->keys, key);
@@ -284,8 +285,9 @@ static void on_end(void *owner, const char *why, bool cannot)
         s->retry_at = now_of(s) + RETRY;
         return;
     }
-    if (!why && !s->dump.is_ordered && !s->is_second) {
-        s->is_second = true;
+    if (!why && !s->dump.is_ordered && (s->lists == 1 || s->fresh > 0) && s->lists < LISTS_MOST) {
+        s->lists++;
+        s->fresh = 0;
         dump_begin(&s->dump, s->copy->tier, s->server);
         return;
     }
@@ -325,7 +327,9 @@ static void begin_dump(struct copy_source *s, bool checks)
         s->step = COPY_LISTS;
         s->dumps++;
         s->listed = 0;
-        s->cannot = s->is_second = false;
+        s->cannot = false;
+        s->lists = 1;
+        s->fresh = 0;
         sieve_close(&s->seen);
         drop_epochs(s);
         open_epoch(s);
