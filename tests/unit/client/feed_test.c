@@ -214,7 +214,9 @@ static void what_finds_no_room_is_dropped_and_counted(void **state)
         assert_true(added < 1000);
     }
     turns(0.01);
-    adds(added, LONG); /* longer than what is left */
+    uint64_t before = row.recorded_requests, lost = row.recorded_lost;
+    while (row.recorded_requests == before) adds(added++, LONG); /* longer than what is left */
+    assert_true(row.recorded_lost > lost);
     feed_end(&feed, now);
     while (feed.state != FEED_OFF) {
         turns(0.01);
