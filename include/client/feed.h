@@ -76,8 +76,10 @@ struct feed {
     size_t kept_bytes;
     uint32_t looked;  /* keys, in this turn */
     double look_time; /* seconds that may be spent on looking at keys; below 0: too many were */
-    bool rests;       /* no key is looked at, until there is time for it again */
-    uint64_t unseen;  /* the row's keys_routed when that began */
+    double worked,
+        worked_at;   /* seconds of processor time of this worker, when it was looked at last */
+    bool rests;      /* no key is looked at, until there is time for it again */
+    uint64_t unseen; /* the row's keys_routed when that began */
     bool has_lost;
     uint64_t bytes;                                 /* made since the last look at the budget */
     double spent;                                   /* nanoseconds, likewise */

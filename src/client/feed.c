@@ -29,8 +29,9 @@ enum {
     FEED_TIMED = 16,
 };
 
-static const double AGE = 0.2, END_LIMIT = 1;                      /* seconds */
-static const double LOOK_TIME = 0.006, LOOK_BURST = 0.1;           /* of each second; seconds */
+static const double AGE = 0.2, END_LIMIT = 1;            /* seconds */
+static const double LOOK_TIME = 0.007, LOOK_BURST = 0.1; /* of what the worker works; seconds */
+static const double WORKED_EVERY = 0.02, WORKED_LEAST = 0.25;      /* seconds; of the time */
 static const double COST_FIRST = 100, COST_MOST = 20000, LOOK = 3; /* nanoseconds */
 
 _Static_assert(FEED_BLOCKS > TAKE_MOST / ROOM + 1, "the longest take fits");
@@ -320,12 +321,12 @@ static void count_unseen(struct feed *f)
 }
 
 /* Looking at keys costs the same whatever the share is; it has an account of its own, and rests while that is empty. */
-static void rest(struct feed *f, double passed)
+static void rest(struct feed *f, double worked)
 {
-    double most = LOOK_BURST * LOOK_TIME, spent = f->looked * f->look_cost * 1e-9;
-    f->look_time += (passed > 0 ? passed : 0) * LOOK_TIME;
+    double most = LOOK_BURST * LOOK_TIME;
+    f->look_time += worked * LOOK_TIME;
     if (f->look_time > most) f->look_time = most;
-    f->look_time -= spent;
+    f->look_time -= f->looked * f->look_cost * 1e-9;
     f->looked = 0;
     if (!f->rests && f->look_time < 0) {
         f->rests = true;
@@ -335,12 +336,25 @@ static void rest(struct feed *f, double passed)
     }
 }
 
+/* Seconds that this worker has worked since the last time, but at least a part of those that went by: one with little to do may record
+ * all of it. */
+static double worked(struct feed *f, double now)
+{
+    if (now - f->worked_at < WORKED_EVERY) return 0;
+    double cpu = clock_of(true), most = now - f->worked_at, had = cpu - f->worked;
+    f->worked_at = now;
+    f->worked = cpu;
+    return had > most ? most : had > WORKED_LEAST * most ? had : WORKED_LEAST * most;
+}
+
 /* What was spent on this turn and the ones before it decides about the share. */
 static void pay(struct feed *f, double now)
 {
-    struct budget_bill bill = {
-        .seconds = f->spent * 1e-9, .bytes = f->bytes, .has_lost = f->has_lost};
-    rest(f, now - f->budget.at);
+    struct budget_bill bill = {.worked = worked(f, now),
+                               .seconds = f->spent * 1e-9,
+                               .bytes = f->bytes,
+                               .has_lost = f->has_lost};
+    rest(f, bill.worked);
     f->spent = 0;
     f->bytes = 0;
     f->has_lost = false;
@@ -392,6 +406,8 @@ void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t 
     f->looked = 0;
     f->look_time = LOOK_BURST * LOOK_TIME;
     f->rests = false;
+    f->worked_at = now;
+    f->worked = clock_of(true);
     f->bytes = 0;
     f->mark = take_mark();
     f->offset_at = now - 2;
