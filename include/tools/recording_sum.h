@@ -1,6 +1,6 @@
 /* recording_sum: what `moongate recording` says of all requests of its files, in one page.
  *
- * Embedded in the tool, which owns it and calls recording_sum_release. Its memory is bounded by that of its tallies.
+ * Embedded in the tool, which owns it and calls recording_sum_release. Its memory is bounded by that of its lists.
  */
 #ifndef MOONGATE_TOOLS_RECORDING_SUM_H
 #define MOONGATE_TOOLS_RECORDING_SUM_H
@@ -9,7 +9,7 @@
 
 #include "base/latency.h"
 #include "record/file.h"
-#include "tools/recording_tally.h"
+#include "tools/toplist.h"
 
 /* Microseconds, or bytes in their place. */
 struct recording_numbers {
@@ -24,7 +24,7 @@ struct recording_sum {
     uint64_t gaps, gap_us;
     uint32_t least_share, most_share; /* of UINT32_MAX */
     struct recording_numbers times, values, answers;
-    struct recording_tally commands, results, prefixes, clients, texts;
+    struct toplist commands, results, prefixes, clients, texts;
 };
 
 void recording_sum_init(struct recording_sum *s);
