@@ -55,7 +55,7 @@ static inline const char *taped_key(const char *prefix)
     for (;;) {
         size_t len = begin;
         for (unsigned n = ++tried; n; n /= 26) key[len++] = (char)('a' + n % 26);
-        if ((uint32_t)XXH3_64bits(key, len) <= 4096) return textf("%.*s", (int)len, key);
+        if ((uint32_t)XXH3_64bits(key, len) <= 65536) return textf("%.*s", (int)len, key);
     }
 }
 
