@@ -11,7 +11,6 @@
 /* What was spent since the last look. */
 struct budget_bill {
     double seconds; /* on requests that are recorded, and on sending */
-    double looking; /* seconds, on keys of all requests */
     uint64_t bytes; /* that were made */
     bool has_lost;  /* some had no room: the reader is slow */
 };

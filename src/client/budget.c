@@ -4,21 +4,17 @@
  * was too large, it waits: longer each time, so that a steady load is not recorded too much again and again.
  *
  * Seconds are those of the clock, idle ones too: what a service cannot do while it records is a part of all its time, and a service with
- * little to do is recorded whole.
- *
- * Looking at each key costs the same whatever the share is. So it counts, but never leaves less than a quarter to the requests that
- * are recorded: else a share that is too large for nothing but this would become ever smaller. */
+ * little to do is recorded whole. */
 #include "client/budget.h"
 
 #include <assert.h>
 
-static const double TIME = 0.010;               /* of each second */
+static const double TIME = 0.008;               /* of each second */
 static const double BYTES = 24.0 * 1024 * 1024; /* a second */
 static const double BURST = 1;                  /* seconds */
 static const double LOST_AGAIN = 0.2;  /* seconds until it is lowered again for a slow reader */
 static const double RAISE_BELOW = 0.4; /* of the budget */
 static const double PATIENCE = 1, PATIENCE_MOST = 64, STEADY = 10; /* seconds */
-static const double LOOKING_MOST = 0.75;                           /* of the budget */
 
 enum { LEAST = 4096 }; /* of UINT32_MAX: one key of a million */
 
@@ -44,7 +40,7 @@ void budget_begin(struct budget *b, uint32_t asked, double now)
 static void pay(struct budget *b, double now, const struct budget_bill *bill)
 {
     double passed = now > b->at ? now - b->at : 0;
-    double seconds = bill->seconds + less(bill->looking, passed * TIME * LOOKING_MOST);
+    double seconds = bill->seconds;
     b->at = now;
     b->seconds = less(b->seconds + passed * TIME, BURST * TIME) - seconds;
     b->bytes = less(b->bytes + passed * BYTES, BURST * BYTES) - (double)bill->bytes;
