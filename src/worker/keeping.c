@@ -58,6 +58,12 @@ void keeping_end_turn(struct worker *w)
         while (link->state == LINK_READY && say_some(link)) continue;
 }
 
+void keeping_look(struct worker *w)
+{
+    for (struct spool_link *link = w->keeping.links; link; link = link->next)
+        link_tidy(link);
+}
+
 static struct spool_link *link_of(const struct worker *w, const char *dir)
 {
     for (struct spool_link *link = w->keeping.links; link; link = link->next)

@@ -189,6 +189,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     backends_sweep(&w->backends);
     succession_note_pools(w);
     certificates_look(w);
+    keeping_look(w);
     count_time(w);
     if (w->seat->channel < 0) alone_look(w);
     log_catch_up();
