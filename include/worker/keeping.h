@@ -21,7 +21,7 @@ struct keeping {
     uint64_t *news; /* on the board, see struct spool_desk */
 };
 
-void keeping_init(struct worker *w, uint64_t *news);
+void keeping_init(struct worker *w);
 
 /* Nothing is kept any more; what waits for an answer is given up. Before the servers are released. */
 void keeping_release(struct worker *w);

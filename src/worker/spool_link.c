@@ -346,6 +346,9 @@ void link_destroy(struct spool_link *link, const char *why)
     if (link->state != LINK_AWAY) leave(link, why);
     ev_timer_stop(w->loop, &link->retry);
     give_up(&link->fresh, why);
-    while (link->servers) drop(link->servers);
+    for (struct spooled *s = link->servers, *next; s; s = next) {
+        next = s->next;
+        drop(s);
+    }
     free(link);
 }

@@ -364,7 +364,7 @@ static int serve(struct worker *w)
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
-    keeping_init(w, &w->seat->board->memory->kept);
+    keeping_init(w);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);
