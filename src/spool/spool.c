@@ -73,7 +73,8 @@ void spool_remove(struct spool *s, uint32_t n)
     assert(n <= s->segments_n);
     for (uint32_t i = 0; i < n; i++) remove_file(s, &s->segments[i]);
     s->segments_n -= n;
-    memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
+    if (s->segments_n)
+        memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
 }
 
 void spool_reset(struct spool *s)
