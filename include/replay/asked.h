@@ -33,11 +33,12 @@ struct asked {
     uint64_t us;      /* recorded */
     uint32_t waiting; /* sides that have not answered */
     uint8_t command;
-    bool reads;     /* get, gets */
-    bool changes;   /* it may change what is stored */
-    bool is_refill; /* no request of the recording: a client stores what it has not found again */
-    bool refills;   /* it may become such a one */
-    bool is_quiet;  /* there may be no answer, so `mn` is sent behind it */
+    bool reads;      /* get, gets */
+    bool changes;    /* it may change what is stored */
+    bool is_refill;  /* no request of the recording: a client stores what it has not found again */
+    bool refills;    /* it may become such a one */
+    bool is_made_up; /* its value was not recorded */
+    bool is_quiet;   /* there may be no answer, so `mn` is sent behind it */
     uint8_t listener_len;
     const uint8_t *listener;
     const uint8_t *bytes; /* as a client sends it */

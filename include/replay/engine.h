@@ -56,7 +56,7 @@ struct engine {
     struct asked *refills[REPLAY_SIDES], *refills_last[REPLAY_SIDES]; /* to be sent */
     unsigned players_n;
     struct tally tally;
-    struct seen_keys seen;
+    struct seen_keys seen, clients;
     double wall;             /* seconds since 1970 when the recording began */
     double began;            /* real, when the replay began */
     double published, paced; /* real: the last time; when requests were sent last, for --rate */
@@ -81,7 +81,9 @@ double engine_now(void);
 /* Puts a copy of the results where the parent sees it. */
 void engine_publish(struct engine *e);
 
-/* Puts items where the recording found them. */
+/* Notes that the key has come. True: items are to be put where the recording found it, by engine_seed, which takes the places from
+ * e->routes. */
+bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key);
 void engine_seed(struct engine *e, const struct asked *a, uint32_t key);
 
 #endif

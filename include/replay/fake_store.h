@@ -66,7 +66,7 @@ void fake_store_flush(struct fake_store *s, int64_t after);
 
 /* When an item ends to which a client gives that time, as memcached reads it: 0 never, below 0 at once, up to 30 days from now on, else
  * seconds since 1970. As fake_item.expires. */
-int64_t fake_store_expiry(const struct fake_store *s, int64_t exptime);
+int64_t fake_store_expiry(const struct fake_store *s, int64_t asked);
 
 static inline uint8_t *fake_item_value(struct fake_item *item)
 {

@@ -18,9 +18,10 @@ struct replay_how {
     bool is_real;                      /* real servers */
     bool writes;                       /* to real servers, too */
     bool refill;                       /* what is no longer found is stored again */
-    bool warm;                         /* NEW's fakes, too, begin with what the recording found */
-    double speed;                      /* times the recording's own; 0: as fast as it goes */
-    uint64_t rate;                     /* requests a second, at most; 0: any number */
+    bool same_servers; /* NEW's fakes begin with what OLD's of the same names hold */
+    bool warm;         /* NEW's fakes, too, begin with what the recording found */
+    double speed;      /* times the recording's own; 0: as fast as it goes */
+    uint64_t rate;     /* requests a second, at most; 0: any number */
     uint64_t fake_memory;
     uint32_t value_bytes; /* of values whose size is not known */
     bool verbose;         /* the log of the workers is shown */

@@ -76,6 +76,7 @@ struct replay_side {
     char path[REPLAY_TEXT];
     bool is_there;
     bool was_warm; /* its fakes held what the recording found, before that was asked for */
+    bool had_same; /* its fakes held what the old script's servers of the same names did */
     uint64_t requests, gets, hits,
         misses;             /* gets, hits, misses: keys that were read, but for errors */
     uint64_t writes;        /* sets, deletes, counters ... */
@@ -101,6 +102,8 @@ struct replay_side {
 struct replay_recorded {
     uint64_t requests, gets, hits, misses, writes, errors;
     uint64_t clients;     /* connections */
+    uint64_t lost;        /* requests that could not be recorded */
+    uint32_t gaps;        /* times in which nothing was recorded */
     uint64_t seen_keys;   /* different keys, as far as they were counted */
     double began, lasted; /* seconds since 1970; seconds */
     struct latency latency;

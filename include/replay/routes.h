@@ -18,7 +18,6 @@ struct routes {
     struct where where[REPLAY_SIDES]; /* of the last key */
     bool is_told;
     struct as_client *as;
-    char failure[REPLAY_SIDES][WHERE_FAILURE]; /* the last that a script had */
 };
 
 /* Loads the scripts. False, and the reason in error (SCRIPT_ERROR_MAX bytes). */

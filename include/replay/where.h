@@ -41,6 +41,9 @@ void where_refuse(struct where *w);
 
 enum fate where_fate(const struct where *old, const struct where *new);
 
+/* Of a key that moves: one of its old places still gets the request, in some case. */
+bool where_still_gets(const struct where *old, const struct where *new);
+
 bool spot_is_same(const struct spot *a, const struct spot *b);
 
 #endif

@@ -22,6 +22,8 @@
       "with real servers 1x")                                                                      \
     X(warm, FLAG, 0, "warm", NULL, "",                                                             \
       "the new script's fakes begin with what the recording found, too, as after a copy")          \
+    X(same_servers, FLAG, 0, "same-servers", NULL, "",                                             \
+      "the new script's fakes begin with what the old script's servers of the same names hold")    \
     X(refill, FLAG, 0, "refill", NULL, "",                                                         \
       "what was found when it was recorded, and is not, is stored again, as applications do")      \
     X(writes, FLAG, 0, "writes", NULL, "",                                                         \
@@ -64,7 +66,7 @@ struct replay_options {
     const char *script, *compare; /* NULL: not given */
     int against;                  /* 1: servers */
     const char *speed;
-    bool warm, refill, writes;
+    bool warm, same_servers, refill, writes;
     uint32_t rate;
     uint64_t fake_memory, value_size;
     double max_moved, min_hit_rate, max_hit_loss, max_errors; /* below 0: not given */

@@ -74,7 +74,8 @@ uint32_t asked_value_bytes(const struct asked_key *key)
 static void put_value(struct asked_maker *m, const struct take *t, size_t len)
 {
     uint8_t *to = more(&m->bytes, len);
-    if (t->value)
+    m->head.is_made_up = !t->value && len > 0;
+    if (t->value && len > 0)
         memcpy(to, t->value, len);
     else
         asked_make_value(to, len, m->keys[0].hash);

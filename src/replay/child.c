@@ -19,9 +19,11 @@
 #include "replay/engine.h"
 #include "worker/clock.h"
 
-enum { OWN_DESCRIPTORS = 128, GUESTS_MOST = 10000, GUESTS_LEAST = 16 };
+enum { OWN_DESCRIPTORS = 128, GUESTS_MOST = 10000, GUESTS_LEAST = 16, WHY_MOST = 1000 };
 
-static const double CONNECT_SECONDS = 3, BATCH_SECONDS = 0.01, SECOND = 1;
+static const double CONNECT_SECONDS = 3, SECOND = 1;
+static const double BATCH_SECONDS = 0.01;   /* of the recording */
+static const double PACED_SECONDS = 0.0005; /* real: by which a request may be early */
 
 static int __attribute__((format(printf, 2, 3)))
 refuse(struct replay_shared *shared, const char *format, ...)
@@ -61,6 +63,8 @@ static void begin_time(struct engine *e, const struct take *t)
 /* The first trouble is the one that is told. */
 static void note_event(struct engine *e, enum recording_event event)
 {
+    e->tally.results->recorded.gaps += event == RECORDING_GAP;
+    e->tally.results->recorded.lost = recording_lost(e->recording);
     if (event != RECORDING_DAMAGED && event != RECORDING_CUT) return;
     if (!e->tally.results->trouble[0])
         end_as(e, REPLAY_CUT, "%s: %s", e->how->file, recording_note(e->recording));
@@ -73,7 +77,7 @@ static struct asked *next_asked(struct engine *e)
     struct asked *done = NULL;
     while (!e->is_read && !done) {
         enum recording_event event = recording_next(e->recording, &t);
-        note_event(e, event);
+        if (event != RECORDING_TAKE) note_event(e, event);
         e->is_read = event == RECORDING_END;
         if (event != RECORDING_TAKE) continue;
         begin_time(e, &t);
@@ -92,18 +96,22 @@ static struct asked *next_asked(struct engine *e)
     return done;
 }
 
-/* Nothing that changes real servers, unless that is wanted; never flush_all. */
+/* Nothing that changes real servers, unless that is wanted; never flush_all, nor a value that nobody has sent. */
 static bool is_left_out(const struct engine *e, const struct asked *a)
 {
-    return e->how->is_real && a->changes && (!e->how->writes || a->keys_n == 0);
+    if (!e->how->is_real || !a->changes) return false;
+    return !e->how->writes || a->keys_n == 0 || a->is_made_up;
 }
 
+/* A script is asked only where that is needed: that takes as long as its function does, and longer if that waits. */
 static void look_at_routes(struct engine *e, struct asked *a)
 {
+    bool compares = e->players_n == REPLAY_SIDES;
     for (uint32_t i = 0; i < a->keys_n; i++) {
-        routes_find(&e->routes, a, i);
-        engine_seed(e, a, i);
-        if (e->players_n == REPLAY_SIDES)
+        bool seeds = engine_seeds(e, a, i);
+        if (compares || seeds) routes_find(&e->routes, a, i);
+        if (seeds) engine_seed(e, a, i);
+        if (compares)
             tally_routes(&e->tally, a, i, &e->routes.where[REPLAY_OLD],
                          &e->routes.where[REPLAY_NEW]);
     }
@@ -141,7 +149,9 @@ static void wait_for_rate(struct engine *e)
 /* The time of the recording in which a batch may lie: of requests that are due at once. */
 static bool is_late_for_batch(const struct engine *e, const struct asked *a)
 {
-    return e->batch.n > 0 && a->at > e->batch.of[0]->at + BATCH_SECONDS;
+    double most = e->how->speed > 0 ? e->how->speed * PACED_SECONDS : BATCH_SECONDS;
+    if (most > BATCH_SECONDS) most = BATCH_SECONDS;
+    return e->batch.n > 0 && a->at > e->batch.of[0]->at + most;
 }
 
 /* False: there is no more. */
@@ -164,6 +174,8 @@ static bool fill(struct engine *e)
             return true;
         }
         tally_asked(&e->tally, a);
+        e->tally.results->recorded.clients +=
+            seen_note(&e->clients, (a->client + 1) * 0x9e3779b97f4a7c15u) == SEEN_NEW;
         look_at_routes(e, a);
     }
     return e->batch.n > 0;
@@ -214,11 +226,6 @@ static void replay_all(struct engine *e)
 
 /* --- set up --------------------------------------------------------------------------------------------- */
 
-struct ear {
-    struct engine *e;
-    unsigned side;
-};
-
 /* The keys that were found when they were recorded, and are not found here. */
 static void note_refills(struct engine *e, unsigned side, const struct asked *a)
 {
@@ -231,6 +238,21 @@ static void note_refills(struct engine *e, unsigned side, const struct asked *a)
     }
 }
 
+struct ear {
+    struct engine *e;
+    unsigned side;
+};
+
+/* What the script has to say to an error: asked for the first few, which are shown. */
+static const char *why_of(const struct ear *ear, const struct asked *a, const struct hearing *h)
+{
+    struct engine *e = ear->e;
+    const struct replay_side *s = &e->tally.results->sides[ear->side];
+    if (h->what != HEARD_ERROR || a->keys_n == 0 || s->errors >= WHY_MOST) return "";
+    routes_find(&e->routes, a, 0);
+    return e->routes.where[ear->side].failure;
+}
+
 static void on_answer(void *about, struct asked *a, const struct hearing *h, double seconds)
 {
     struct ear *ear = about;
@@ -239,7 +261,7 @@ static void on_answer(void *about, struct asked *a, const struct hearing *h, dou
         return;
     }
     if (a->refills && h->what == HEARD_VALUES) note_refills(ear->e, ear->side, a);
-    tally_answer(&ear->e->tally, ear->side, a, h, seconds, ear->e->routes.failure[ear->side]);
+    tally_answer(&ear->e->tally, ear->side, a, h, seconds, why_of(ear, a, h));
 }
 
 static void on_value(void *about, const struct asked_key *key, const struct response_value *v)
@@ -283,6 +305,7 @@ static bool open_players(struct engine *e, struct ear ears[REPLAY_SIDES], char *
         e->players[e->players_n++] = p;
         s->is_there = true;
         s->was_warm = !e->how->is_real && (side == REPLAY_OLD || e->how->warm);
+        s->had_same = !s->was_warm && side == REPLAY_NEW && e->how->same_servers;
         snprintf(s->path, sizeof s->path, "%s", options.script);
     }
     return true;
@@ -401,6 +424,7 @@ int replay_child(const struct replay_how *how, struct replay_shared *shared)
         code = worker_rehearse(how->options, act, e);
     asked_maker_release(&e->maker);
     seen_release(&e->seen);
+    seen_release(&e->clients);
     tally_release(&e->tally);
     as_client_release(&e->as);
     recording_close(e->recording);

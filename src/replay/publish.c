@@ -11,46 +11,59 @@
 
 /* --- before ------------------------------------------------------------------------------------------- */
 
-static void put_item(struct engine *e, struct player *p, const struct spot *spot,
-                     const struct asked_key *key)
-{
-    if (!spot->pool) return;
-    struct fake_server *fake = player_fake(p, spot->server);
-    uint32_t len = key->bytes ? asked_value_bytes(key) : e->how->value_bytes;
-    struct fake_item *item = fake_store_put(fake->store, spot->key, spot->key_len, len);
-    if (item) asked_make_value(fake_item_value(item), len, key->hash);
-}
-
-static void seed_side(struct engine *e, struct player *p, const struct asked_key *key)
-{
-    const struct where *w = &e->routes.where[p->side];
-    uint32_t n = w->is_drawn ? w->mains_n : w->holds_n;
-    const struct spot *spots = w->is_drawn ? w->mains : w->holds;
-    for (uint32_t i = 0; i < n; i++) put_item(e, p, &spots[i], key);
-    e->tally.results->sides[p->side].seeded++;
-}
-
-/* A hit on a key that did not come before: the servers of then had it. */
-void engine_seed(struct engine *e, const struct asked *a, uint32_t key)
-{
-    const struct asked_key *k = &a->keys[key];
-    struct replay_results *r = e->tally.results;
-    enum seen_word word = seen_note(&e->seen, k->hash);
-    r->recorded.seen_keys = e->seen.n;
-    r->not_separated += word == SEEN_FULL;
-    if (word != SEEN_NEW || !a->reads || k->result != LIVE_HIT || e->how->is_real) return;
-    for (unsigned i = 0; i < e->players_n; i++)
-        if (r->sides[e->players[i]->side].was_warm) seed_side(e, e->players[i], k);
-}
-
-/* --- afterwards --------------------------------------------------------------------------------------- */
-
 static const struct fake *fake_of(const struct player *p, const char *name)
 {
     const struct fake *f = p->fakes;
     while (f && strcmp(f->name, name) != 0) f = f->next;
     return f;
 }
+
+/* False: the script has no such server. */
+static bool put_item(struct engine *e, struct player *p, const struct spot *spot,
+                     const struct asked_key *key)
+{
+    if (!spot->pool || !fake_of(p, spot->server)) return false;
+    struct fake_server *fake = player_fake(p, spot->server);
+    uint32_t len = key->bytes ? asked_value_bytes(key) : e->how->value_bytes;
+    struct fake_item *item = fake_store_put(fake->store, spot->key, spot->key_len, len);
+    if (item) asked_make_value(fake_item_value(item), len, key->hash);
+    return item;
+}
+/* Where the script `as` has the key. */
+static void seed_side(struct engine *e, struct player *p, unsigned as, const struct asked_key *key)
+{
+    const struct where *w = &e->routes.where[as];
+    bool is_put = false;
+    uint32_t n = w->is_drawn ? w->mains_n : w->holds_n;
+    const struct spot *spots = w->is_drawn ? w->mains : w->holds;
+    for (uint32_t i = 0; i < n; i++) is_put |= put_item(e, p, &spots[i], key);
+    e->tally.results->sides[p->side].seeded += is_put;
+}
+
+/* A hit on a key that did not come before: the servers of then had it. */
+bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key)
+{
+    const struct asked_key *k = &a->keys[key];
+    struct replay_results *r = e->tally.results;
+    enum seen_word word = seen_note(&e->seen, k->hash);
+    r->recorded.seen_keys = e->seen.n;
+    r->not_separated += word == SEEN_FULL;
+    if (word != SEEN_NEW || !a->reads || k->result != LIVE_HIT || e->how->is_real) return false;
+    return e->how->warm || e->players_n == REPLAY_SIDES;
+}
+
+void engine_seed(struct engine *e, const struct asked *a, uint32_t key)
+{
+    const struct asked_key *k = &a->keys[key];
+    const struct replay_results *r = e->tally.results;
+    for (unsigned i = 0; i < e->players_n; i++) {
+        struct player *p = e->players[i];
+        if (r->sides[p->side].was_warm) seed_side(e, p, p->side, k);
+        if (r->sides[p->side].had_same) seed_side(e, p, REPLAY_OLD, k);
+    }
+}
+
+/* --- afterwards --------------------------------------------------------------------------------------- */
 
 static void take_fake(struct replay_server *to, const struct fake_server *from)
 {

@@ -123,7 +123,6 @@ void routes_find(struct routes *r, const struct asked *a, uint32_t key)
         e->entrance = entrance_of(r, a);
         (void)!explain_request(e, line, n, value, told, &t);
         if (!t.is_told) where_refuse(t.where);
-        if (t.where->failure[0]) memcpy(r->failure[side], t.where->failure, WHERE_FAILURE);
         arena_reset(e->arena);
     }
 }

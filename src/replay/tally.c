@@ -63,6 +63,7 @@ static void halve(struct tally *t)
     }
     memset(&t->slices[REPLAY_BUCKETS / 2], 0, (REPLAY_BUCKETS / 2) * sizeof *t->slices);
     t->results->bucket *= 2;
+    t->results->buckets_n = (t->results->buckets_n + 1) / 2;
 }
 
 static struct tally_slice *slice_at(struct tally *t, double at, unsigned column)

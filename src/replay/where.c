@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char NO_SERVER[] = "no server"; /* the pool has none */
+
 bool spot_is_same(const struct spot *a, const struct spot *b)
 {
     return !a->pool == !b->pool && a->key_len == b->key_len && strcmp(a->server, b->server) == 0 &&
@@ -48,7 +50,8 @@ static bool meet(const struct spot *a, uint32_t a_n, const struct spot *b, uint3
 /* What is drawn, or asked under a condition that is no miss, is no place where a value surely is, or is surely found. */
 static void take_place(struct where *w, const struct touched *p)
 {
-    struct spot spot = spot_of(p->pool->settings.name, p->server, p->key, p->key_len);
+    const char *server = strcmp(p->server, "none") == 0 ? NO_SERVER : p->server;
+    struct spot spot = spot_of(p->pool->settings.name, server, p->key, p->key_len);
     add(w->gets, &w->gets_n, &spot);
     if (p->role == WALK_MAIN && !p->when[0]) add(w->mains, &w->mains_n, &spot);
     if (p->share < 1) return;
@@ -61,8 +64,8 @@ static struct spot first_of(const struct explanation *x)
 {
     if (x->pool)
         return spot_of(x->pool->settings.name,
-                       x->choice.member ? x->choice.member->backend->name : "no server",
-                       x->sent_key, x->sent_key_len);
+                       x->choice.member ? x->choice.member->backend->name : NO_SERVER, x->sent_key,
+                       x->sent_key_len);
     if (x->path.failure[0]) return end_of("script error");
     if (x->route == ANSWER_MISS) return end_of("reply miss");
     return end_of(x->route == ANSWER_REFUSE ? "reply error" : "a function that waits");
@@ -92,12 +95,13 @@ void where_refuse(struct where *w)
     add(w->holds, &w->holds_n, &w->first);
 }
 
-/* Where one of several is drawn, each of them is one that the other script may draw, too. */
+bool where_still_gets(const struct where *old, const struct where *new)
+{
+    return meet(old->holds, old->holds_n, new->gets, new->gets_n);
+}
+
 enum fate where_fate(const struct where *old, const struct where *new)
 {
     if (meet(old->holds, old->holds_n, &new->first, 1)) return FATE_UNCHANGED;
-    if ((old->is_drawn || new->is_drawn) &&
-        meet(old->mains, old->mains_n, new->mains, new->mains_n))
-        return FATE_UNCHANGED;
     return meet(old->holds, old->holds_n, new->finds, new->finds_n) ? FATE_COPIED : FATE_MOVED;
 }

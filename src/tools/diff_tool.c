@@ -25,38 +25,21 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "replay/where.h"
 #include "tools/ask.h"
 #include "tools/places.h"
 #include "tools/tool.h"
-
-/* A server, or an end without one, and the name that a key has there. */
-struct spot {
-    uint32_t name; /* in diff.names */
-    uint16_t key_len;
-    uint8_t key[KEY_MAX];
-};
-
-enum { SPOTS_MOST = 32 };
 
 /* One of the two scripts, and where the present key is. */
 struct side {
     struct script *script;
     struct explainer e;
     struct places places;
-    uint32_t *names;  /* of each place: its number in diff.names */
-    bool failed;      /* on some key: reported once, of many keys the first is enough */
-    const char *pool; /* the first; NULL: answered without a pool */
-    struct spot first;
-    bool is_drawn;                 /* as one of several */
-    struct spot holds[SPOTS_MOST]; /* where the value is, the first among them */
-    uint32_t holds_n;
-    struct spot finds[SPOTS_MOST]; /* whose hit becomes the client's */
-    uint32_t finds_n;
-    struct spot gets[SPOTS_MOST]; /* all that get the request in some case */
-    uint32_t gets_n;
+    uint32_t *names; /* of each place: its number in diff.names */
+    bool failed;     /* on some key: reported once, of many keys the first is enough */
+    uint32_t name;   /* of the first place, in diff.names */
+    struct where where;
 };
-
-enum fate { UNCHANGED, COPIED, MOVED };
 
 /* Keys that move from the same server to the same other one. */
 struct move {
@@ -68,12 +51,12 @@ struct move {
 struct diff {
     const struct ask_options *o;
     struct side old, new;
-    struct side old_write, new_write; /* of the same scripts: only `first` is used */
+    struct side old_write, new_write; /* of the same scripts: only their first places are used */
     const char **names;               /* of the places of both scripts, each once */
     uint32_t names_n;
     uint64_t *moved; /* one for each key that is not unchanged: fate, from, to */
     size_t moved_n, moved_room;
-    uint64_t keys, of_fate[MOVED + 1], other_pool, other_key;
+    uint64_t keys, of_fate[FATE_MOVED + 1], other_pool, other_key;
     uint64_t still_sent; /* of those that move: their old place gets the request, in some case */
     uint64_t written;    /* of those that do not move: their set goes elsewhere */
     bool bad;            /* a key could not be sent */
@@ -114,57 +97,12 @@ static void side_release(struct side *side)
     script_destroy(side->script);
 }
 
-static struct spot spot_of(uint32_t name, const void *key, size_t len)
-{
-    struct spot spot = {.name = name, .key_len = (uint16_t)len};
-    assert(len <= sizeof spot.key);
-    if (len) memcpy(spot.key, key, len);
-    return spot;
-}
-
-static bool is_same(const struct spot *a, const struct spot *b)
-{
-    return a->name == b->name && a->key_len == b->key_len &&
-           memcmp(a->key, b->key, a->key_len) == 0;
-}
-
-static void add_spot(struct spot *list, uint32_t *n, const struct spot *spot)
-{
-    if (*n < SPOTS_MOST) list[(*n)++] = *spot;
-}
-
-static bool meet(const struct spot *a, uint32_t a_n, const struct spot *b, uint32_t b_n)
-{
-    for (uint32_t i = 0; i < a_n; i++) {
-        for (uint32_t j = 0; j < b_n; j++)
-            if (is_same(&a[i], &b[j])) return true;
-    }
-    return false;
-}
-
-/* What is drawn, or asked under a condition that is no miss, is no place where a value surely is, or is surely found. */
-static void take_place(struct side *side, const struct touched *p)
-{
-    uint32_t name = side->names[places_number(&side->places, p->pool, p->server)];
-    struct spot spot = spot_of(name, p->key, p->key_len);
-    add_spot(side->gets, &side->gets_n, &spot);
-    if (p->share < 1) return;
-    if (p->role <= WALK_ON_MISS) add_spot(side->finds, &side->finds_n, &spot);
-    if (!p->when[0] && (p->role == WALK_MAIN || p->role == WALK_ALSO))
-        add_spot(side->holds, &side->holds_n, &spot);
-}
-
-/* An explain_told_fn. The explanation is valid during this call, so keys are copied. */
+/* An explain_told_fn. */
 static void told(void *to, const struct explanation *x)
 {
     struct side *side = to;
-    uint32_t name = side->names[places_find(&side->places, x)];
-    side->pool = x->pool ? x->pool->settings.name : NULL;
-    side->first = spot_of(name, x->sent_key, x->pool ? x->sent_key_len : 0);
-    side->is_drawn = x->places_n > 0 && x->places[0].share < 1;
-    side->holds_n = side->finds_n = side->gets_n = 0;
-    add_spot(side->holds, &side->holds_n, &side->first);
-    for (uint32_t i = 0; i < x->places_n; i++) take_place(side, &x->places[i]);
+    side->name = side->names[places_find(&side->places, x)];
+    where_take(&side->where, x);
     if (!x->path.failure[0] || side->failed) return;
     side->failed = true;
     fprintf(stderr, "moongate: %s\n", x->path.failure);
@@ -173,10 +111,9 @@ static void told(void *to, const struct explanation *x)
 /* --- keys -------------------------------------------------------------------------------------- */
 
 /* The script rewrites the key in another way than before. */
-static bool is_renamed(const struct diff *d)
+static bool is_renamed(const struct spot *old, const struct spot *new)
 {
-    const struct spot *old = &d->old.first, *new = &d->new.first;
-    return d->old.pool && d->new.pool &&
+    return old->pool && new->pool &&
            (old->key_len != new->key_len || memcmp(old->key, new->key, old->key_len) != 0);
 }
 
@@ -187,28 +124,21 @@ static void note_move(struct diff *d, enum fate fate)
         d->moved = reallocarray(d->moved, d->moved_room, sizeof *d->moved);
         if (!d->moved) abort();
     }
-    assert(d->old.first.name < d->names_n && d->new.first.name < d->names_n);
-    d->moved[d->moved_n++] =
-        (uint64_t)fate << 62 | (uint64_t)d->old.first.name << 31 | d->new.first.name;
-}
-
-static enum fate fate_of(const struct diff *d)
-{
-    const struct side *old = &d->old, *new = &d->new;
-    if (meet(old->holds, old->holds_n, &new->first, 1)) return UNCHANGED;
-    return meet(old->holds, old->holds_n, new->finds, new->finds_n) ? COPIED : MOVED;
+    assert(d->old.name < d->names_n && d->new.name < d->names_n);
+    d->moved[d->moved_n++] = (uint64_t)fate << 62 | (uint64_t)d->old.name << 31 | d->new.name;
 }
 
 static enum fate compare(struct diff *d)
 {
-    enum fate fate = fate_of(d);
+    const struct where *old = &d->old.where, *new = &d->new.where;
+    enum fate fate = where_fate(old, new);
     d->keys++;
     d->of_fate[fate]++;
-    d->other_key += is_renamed(d);
-    d->other_pool += d->old.pool && d->new.pool &&strcmp(d->old.pool, d->new.pool) != 0;
-    if (fate != UNCHANGED) note_move(d, fate);
-    if (fate == MOVED)
-        d->still_sent += meet(d->old.holds, d->old.holds_n, d->new.gets, d->new.gets_n);
+    d->other_key += is_renamed(&old->first, &new->first);
+    d->other_pool +=
+        old->first.pool && new->first.pool &&strcmp(old->first.pool, new->first.pool) != 0;
+    if (fate != FATE_UNCHANGED) note_move(d, fate);
+    if (fate == FATE_MOVED) d->still_sent += where_still_gets(old, new);
     return fate;
 }
 
@@ -232,8 +162,8 @@ static void compare_writes(struct diff *d, const char *key, size_t len)
         return;
     d->old.failed |= d->old_write.failed;
     d->new.failed |= d->new_write.failed;
-    if (!d->old_write.is_drawn && !d->new_write.is_drawn)
-        d->written += !is_same(&d->old_write.first, &d->new_write.first);
+    const struct where *old = &d->old_write.where, *new = &d->new_write.where;
+    if (!old->is_drawn && !new->is_drawn) d->written += !spot_is_same(&old->first, &new->first);
 }
 
 static void take_key(void *to, const char *key, size_t len, size_t number)
@@ -242,7 +172,7 @@ static void take_key(void *to, const char *key, size_t len, size_t number)
     const char *wrong = ask_key(d->o, &d->old.e, key, len, told, &d->old);
     if (!wrong) wrong = ask_key(d->o, &d->new.e, key, len, told, &d->new);
     if (!wrong) {
-        if (compare(d) != MOVED && reads(d->o)) compare_writes(d, key, len);
+        if (compare(d) != FATE_MOVED && reads(d->o)) compare_writes(d, key, len);
         return;
     }
     d->bad = true;
@@ -308,16 +238,16 @@ static void print_moves(const struct diff *d, const struct move *moves, size_t n
 
 static void print_text(const struct diff *d, const struct move *moves, size_t n)
 {
-    uint64_t moved = d->of_fate[MOVED];
+    uint64_t moved = d->of_fate[FATE_MOVED];
     printf("%llu keys: %llu move, %.1f %%; %llu to another pool, %llu under another key\n",
            (unsigned long long)d->keys, (unsigned long long)moved, 100 * share(d, moved),
            (unsigned long long)d->other_pool, (unsigned long long)d->other_key);
-    print_moves(d, moves, n, MOVED);
+    print_moves(d, moves, n, FATE_MOVED);
     print_count(d, d->still_sent,
                 "of those are still sent to their old place, which does not answer for them");
-    print_count(d, d->of_fate[COPIED],
+    print_count(d, d->of_fate[FATE_COPIED],
                 "are copied: after a miss they are found in their old place");
-    print_moves(d, moves, n, COPIED);
+    print_moves(d, moves, n, FATE_COPIED);
     print_count(d, d->written, "of those that do not move are written elsewhere");
 }
 
@@ -328,16 +258,16 @@ static void print_json(const struct diff *d, const struct move *moves, size_t n)
         json_begin(&j, stdout);
         json_text(&j, "from", d->names[moves[i].from]);
         json_text(&j, "to", d->names[moves[i].to]);
-        json_text(&j, "fate", moves[i].fate == MOVED ? "moved" : "copied");
+        json_text(&j, "fate", moves[i].fate == FATE_MOVED ? "moved" : "copied");
         json_number(&j, "keys", moves[i].keys);
         json_fraction(&j, "share", share(d, moves[i].keys));
         json_end(&j);
     }
     json_begin(&j, stdout);
     json_number(&j, "keys", d->keys);
-    json_number(&j, "moved", d->of_fate[MOVED]);
-    json_fraction(&j, "share", share(d, d->of_fate[MOVED]));
-    json_number(&j, "copied", d->of_fate[COPIED]);
+    json_number(&j, "moved", d->of_fate[FATE_MOVED]);
+    json_fraction(&j, "share", share(d, d->of_fate[FATE_MOVED]));
+    json_number(&j, "copied", d->of_fate[FATE_COPIED]);
     json_number(&j, "still_sent", d->still_sent);
     json_number(&j, "written_elsewhere", d->written);
     json_number(&j, "other_pool", d->other_pool);
@@ -350,9 +280,9 @@ static void print_json(const struct diff *d, const struct move *moves, size_t n)
 static int judge(const struct diff *d)
 {
     if (d->bad || d->old.failed || d->new.failed) return EXIT_SCRIPT;
-    if (d->o->max_moved < 0 || share(d, d->of_fate[MOVED]) <= d->o->max_moved) return EXIT_OK;
+    if (d->o->max_moved < 0 || share(d, d->of_fate[FATE_MOVED]) <= d->o->max_moved) return EXIT_OK;
     fprintf(stderr, "moongate: diff: more keys move than --max-moved allows: %.4g of %.4g\n",
-            share(d, d->of_fate[MOVED]), d->o->max_moved);
+            share(d, d->of_fate[FATE_MOVED]), d->o->max_moved);
     return EXIT_SCRIPT;
 }
 

@@ -27,6 +27,7 @@
 #include "tools/record_link.h"
 
 enum {
+    NICE = 10,
     SOURCES = 4,    /* descriptors: of this process of the service, and of those before it */
     AT_A_TIME = 256 /* datagrams, until the clock is looked at */
 };
@@ -293,7 +294,8 @@ static void print_summary(const struct run *r)
     }
     fprintf(stderr, "moongate: ctl: record: %llu requests in %.1f s, %llu lost",
             (unsigned long long)r->intake.takes, seconds, (unsigned long long)r->intake.lost);
-    if (share < 100) fprintf(stderr, "; at times only %.3g %% of the keys", share);
+    if (share < 99.9 * r->asked.share)
+        fprintf(stderr, "; at times only %.3g %% of the keys", share);
     fprintf(stderr, "; %llu bytes in %u file%s: %s\n",
             (unsigned long long)record_files_bytes(&r->files), r->files.kept,
             r->files.kept == 1 ? "" : "s", r->files.name);
@@ -342,6 +344,7 @@ int ctl_record(const struct ctl_options *o)
     int code = record_asked_read(&r.asked, o);
     if (code != EXIT_OK) return code;
     catch_signals();
+    (void)!nice(NICE); /* what the machine is short of is for the service first */
     code = admin_link_find(o->socket, &r.spec, error) ? record(&r)
                                                       : ctl_complain(EXIT_BIND, "%s", error);
     for (size_t i = 0; i < r.sources_n; i++) close(r.sources[i]);

@@ -34,7 +34,7 @@ static void put_recorded(struct json *j, const struct replay_results *r)
 {
     const struct replay_recorded *x = &r->recorded;
     json_object(j, "recorded");
-    json_fraction(j, "began", x->began);
+    json_number(j, "began", (uint64_t)x->began);
     json_fraction(j, "seconds", x->lasted);
     json_fraction(j, "sample", x->sample);
     json_number(j, "requests", x->requests);
@@ -45,6 +45,9 @@ static void put_recorded(struct json *j, const struct replay_results *r)
     json_number(j, "writes", x->writes);
     json_number(j, "errors", x->errors);
     json_number(j, "keys", x->seen_keys);
+    json_number(j, "clients", x->clients);
+    json_number(j, "lost", x->lost);
+    json_number(j, "gaps", x->gaps);
     json_flag(j, "has_sizes", x->has_sizes);
     json_flag(j, "has_values", x->has_values);
     json_flag(j, "has_hashed_keys", x->has_hashed_keys);
@@ -100,6 +103,7 @@ static void put_side(struct json *j, const struct replay_results *r, unsigned si
     json_object(j, side == REPLAY_OLD ? "old" : "new");
     json_text(j, "script", s->path);
     json_flag(j, "warm", s->was_warm);
+    json_flag(j, "same_servers", s->had_same);
     json_number(j, "requests", s->requests);
     json_number(j, "gets", s->gets);
     json_number(j, "hits", s->hits);

@@ -134,25 +134,45 @@ static void print_counts(const struct replay_results *r, FILE *out)
     if (r->refills) print_row(r, out, "stored again", &row);
 }
 
-static void print_head(const struct replay_results *r, FILE *out)
+/* What was recorded, and what of it was not. */
+static void print_recording(const struct replay_results *r, FILE *out)
 {
-    struct row row = {{{0}}};
-    fprintf(out, "%s: %llu requests in %.1f s", r->file, (unsigned long long)r->replayed,
-            r->recorded.lasted);
-    if (r->recorded.sample < 1) fprintf(out, ", %.4g %% of them all", r->recorded.sample * 100);
-    fprintf(out, "\nagainst %s, %s: %.1f s, %.0f requests a second\n",
-            r->fakes ? "servers in memory" : "real servers",
-            r->speed > 0 ? "at the speed of the recording or a multiple" : "as fast as it goes",
-            r->took, r->took > 0 ? (double)r->replayed / r->took : 0);
+    const struct replay_recorded *x = &r->recorded;
+    fprintf(out, "%s: %llu requests of %llu clients in %.1f s", r->file,
+            (unsigned long long)r->replayed, (unsigned long long)x->clients, x->lasted);
+    if (x->sample < 1) fprintf(out, ", %.4g %% of all keys", x->sample * 100);
+    fputc('\n', out);
+    if (x->lost || x->gaps)
+        fprintf(out, "%llu requests could not be recorded, in %u times nothing was\n",
+                (unsigned long long)x->lost, x->gaps);
     if (r->left_out)
         fprintf(out, "%llu left out: they %s\n", (unsigned long long)r->left_out,
                 r->fakes ? "are not about keys" : "change something, or are not about keys");
+    if (!x->has_sizes) fputs("sizes of values were not recorded: they are made up\n", out);
+}
+
+/* What its servers in memory hold at first. */
+static const char *begins(const struct replay_side *s)
+{
+    if (s->was_warm) return ", warm";
+    return s->had_same ? ", with the items of the old servers" : ", cold";
+}
+
+static void print_head(const struct replay_results *r, FILE *out)
+{
+    struct row row = {{{0}}};
+    print_recording(r, out);
+    fprintf(out, "against %s, ", r->fakes ? "servers in memory" : "real servers");
+    if (r->speed > 0)
+        fprintf(out, "%g times as fast as it was", r->speed);
+    else
+        fputs("as fast as it goes", out);
+    fprintf(out, ": %.1f s, %.0f requests a second\n", r->took,
+            r->took > 0 ? (double)r->replayed / r->took : 0);
     for (unsigned side = 0; side < REPLAY_SIDES; side++)
         if (r->sides[side].is_there)
             fprintf(out, "%s: %s%s\n", side == REPLAY_OLD ? "old" : "new", r->sides[side].path,
-                    !r->fakes                 ? ""
-                    : r->sides[side].was_warm ? ", warm"
-                                              : ", cold");
+                    r->fakes ? begins(&r->sides[side]) : "");
     fputc('\n', out);
     put(&row, 0, "recorded");
     put(&row, 1, "old");

@@ -87,6 +87,8 @@ static const char *wrong(const struct replay_options *o)
     if (o->writes && o->against == 0)
         return "--writes is about real servers: give --against servers";
     if (o->warm && o->against == 1) return "--warm is about servers in memory: leave it out";
+    if (o->same_servers && (!o->compare || o->warm || o->against == 1))
+        return "--same-servers: takes --compare, servers in memory, and no --warm";
     if (o->refill && o->against == 1) return "--refill is about servers in memory: leave it out";
     if (o->rate && o->against == 0) return "--rate is about real servers: give --against servers";
     if (o->max_moved >= 0 && !o->compare) return "--max-moved compares two scripts: give --compare";
@@ -110,6 +112,7 @@ static bool make_options(const struct replay_options *o, struct options *daemon)
     daemon->probe_timeout_initial = o->probe_timeout_initial;
     daemon->server_timeout_ms = o->server_timeout_ms;
     daemon->disable_tko_tracking = o->disable_tko_tracking;
+    daemon->async_dir = o->async_dir;
     return true;
 }
 
@@ -196,6 +199,7 @@ static int run(const struct replay_options *o)
                              .writes = o->writes,
                              .warm = o->warm,
                              .refill = o->refill,
+                             .same_servers = o->same_servers,
                              .speed = o->against == 1 ? 1 : 0,
                              .rate = o->rate,
                              .fake_memory = o->fake_memory,

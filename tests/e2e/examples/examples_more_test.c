@@ -354,6 +354,27 @@ static void example_29_brings_no_deleted_key_back(void **state)
     client_finds(c, textf("k%u", i));
 }
 
+/* The servers of the east do not answer, and come back with what they had. */
+static void example_30_deletes_in_every_region(void **state)
+{
+    const char *folder = textf("%s/spool", program_folder());
+    const char *text = example_with(example_text("30-regions"), "/var/spool/moongate", folder);
+    struct client *c = client_connects(moongate_start(text, NULL));
+    client_sets(c, "k");
+    client_sets(c, "/east/shop/k");
+    assert_int_equal(holders("k", 0, 1) + holders("k", 2, 3), 2);
+    client_asks(c, "delete k\r\n", "DELETED\r\n");
+    assert_int_equal(holders("k", 0, 3), 0);
+    client_sets(c, "k");
+    client_sets(c, "/east/shop/k");
+    servers_freeze(2, 3);
+    client_asks(c, "delete k\r\n", "NOT_FOUND\r\n");
+    client_misses(c, "k");
+    for (int i = 2; i < EXAMPLE_SERVERS; i++) memcached_thaws(example_server(i));
+    client_asks_until(c, "get /east/shop/k\r\n", "END\r\n");
+    assert_int_equal(holders("k", 0, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +396,7 @@ int main(void)
         play(example_27_serves_whom_it_knows),
         play(example_28_compares_what_both_answer),
         play(example_29_brings_no_deleted_key_back),
+        play(example_30_deletes_in_every_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,7 @@ static void options_of_commands_are_those_of_their_help(void **state)
     options_are_the_same("convert", "### moongate convert", 8);
     options_are_the_same("test", "### moongate test", 8);
     options_are_the_same("repl", "### moongate repl", 7);
+    options_are_the_same("replay", "### moongate replay", 20);
     options_are_the_same("ctl", "### moongate ctl", 4);
     options_are_the_same("recording", "### moongate recording", 5);
     options_are_the_same("top", "### moongate top", 5);
@@ -199,7 +200,7 @@ static void commands_are_those_of_the_help(void **state)
     }
     read_commands(&help);
     compare(&readme, &help, "## Commands");
-    assert_int_equal(help.n, 10);
+    assert_int_equal(help.n, 12);
 }
 
 int main(void)

@@ -85,14 +85,14 @@ static void real_servers_get_only_what_reads(void **state)
                                    "servers", "--speed", "max", "--json", NULL);
     exits(run, 0);
     number_is(run.out, "new", "hits", memcached_at_hand_has_meta() ? 2 : 1);
-    number_is(run.out, NULL, "left_out", 9);
+    number_is(run.out, "", "left_out", 9);
     has(run.out, "\"against\":\"servers\"");
     assert_int_equal(stat_of(m, "cmd_set"), sets);
     assert_int_equal(stat_of(m, "cmd_flush"), 0);
     assert_int_equal(stat_of(m, "cmd_touch"), 0);
     assert_int_equal(stat_of(m, "delete_hits"), 0);
     assert_int_equal(stat_of(m, "incr_misses"), 0);
-    assert_int_equal(stat_of(m, "cmd_get") - gets, 3);
+    assert_int_equal(stat_of(m, "cmd_get") - gets, memcached_at_hand_has_meta() ? 3 : 2);
     holds(m, "a", "before");
     holds(m, "b", NULL);
 }
@@ -106,15 +106,17 @@ static void with_writes_they_get_writes(void **state)
     tape_takes(&t, stored(COMMAND_SET, "a", "0"));
     for (int i = 1; i < 10; i++) tape_takes(&t, stored(COMMAND_APPEND, "a", textf("%d", i)));
     tape_takes(&t, (struct take){.command = COMMAND_FLUSH_ALL, .result = LIVE_ANSWERED});
+    tape_sets(&t, "cut", 5000000, 0); /* its value is not in the recording */
     tape_ends(&t);
     struct run run = moongate_runs("replay", t.path, "--script", script_for(m), "--against",
                                    "servers", "--speed", "max", "--writes", "--json", NULL);
     exits(run, 0);
     has(run.err, "--writes: real servers were written to");
-    number_is(run.out, NULL, "left_out", 1);
+    number_is(run.out, "", "left_out", 2);
     number_is(run.out, "new", "writes", 10);
     holds(m, "a", "0123456789"); /* each client's requests in their order */
     holds(m, "kept", "x");
+    holds(m, "cut", NULL);
 }
 
 static void writes_need_a_recording_that_has_them(void **state)

@@ -92,6 +92,26 @@ static inline void tape_deletes(struct tape *t, const char *key, bool was_there)
     tape_takes(t, take_of(COMMAND_DELETE, key, was_there ? LIVE_DELETED : LIVE_MISS));
 }
 
+/* One key a second, each of which is found; in blocks of ten. */
+static inline struct tape usual_tape(int requests)
+{
+    struct tape t = tape_begins(RECORDING_SIZES);
+    for (int i = 0; i < requests; i++) {
+        t.at = i;
+        tape_gets(&t, textf("k%d", i), 10);
+        if (i % 10 == 9) assert_true(recorder_flush(t.recorder));
+    }
+    tape_ends(&t);
+    return t;
+}
+
+static inline const char *file_of(const char *name, const char *text)
+{
+    const char *path = textf("%s/%s.lua", program_folder(), name);
+    file_becomes(path, text);
+    return path;
+}
+
 static inline bool replay_leaves(struct actor *actor)
 {
     program_kill((struct program *)actor);
@@ -109,12 +129,12 @@ static inline struct program *replay_begins(const char *const argv[], int out, i
     return p;
 }
 
-/* What stands behind `"name":` in the object `"of":` (NULL: the outermost one). */
+/* What stands behind `"name":` in the object `"of":` ("": the outermost one). */
 static inline double number_of(const char *json, const char *of, const char *name)
 {
     const char *at = json;
-    if (of) at = strstr(json, textf("\"%s\":{", of));
-    if (!at) stage_fails("something is missing in %s", json);
+    if (*of) at = strstr(json, textf("\"%s\":{", of));
+    if (*of && !at) stage_fails("something is missing in %s", json);
     return json_member_number(at, name);
 }
 
