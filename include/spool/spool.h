@@ -102,6 +102,11 @@ bool spool_is_dirty(const struct spool *s);
 /* 0: all that was added is on the disk, once the folder is synced. Else errno: nothing that was added since the last one is kept. */
 int spool_sync(struct spool *s) __attribute__((warn_unused_result));
 
+/* The same in steps, so that several spools are synced at once. Writes what was added: the descriptor that is to be synced; -1: none is. Then, with the error of
+ * that sync, or 0: as spool_sync. */
+int spool_write(struct spool *s);
+int spool_finish(struct spool *s, int error) __attribute__((warn_unused_result));
+
 /* How many deletes wait, those included that are being replayed. */
 static inline uint64_t spool_pending(const struct spool *s)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "placement/hash.h"
+#include "spool/sync.h"
 
 enum { FILES_TRIED = 1000 };
 
@@ -73,7 +74,7 @@ void spool_remove(struct spool *s, uint32_t n)
     assert(n <= s->segments_n);
     for (uint32_t i = 0; i < n; i++) remove_file(s, &s->segments[i]);
     s->segments_n -= n;
-    memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
+    if (s->segments_n) memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
 }
 
 void spool_reset(struct spool *s)
@@ -271,13 +272,33 @@ static void roll_back(struct spool *s)
     if (s->last == s->answered) spool_reset(s);
 }
 
-int spool_sync(struct spool *s)
+int spool_write(struct spool *s)
 {
-    int error = s->failed ? s->failed : flush_and_sync(s);
+    const struct segment *active = spool_active(s);
+    if (!s->failed) s->failed = flush(s);
+    return !s->failed && active && active->synced < active->end ? active->fd : -1;
+}
+
+int spool_finish(struct spool *s, int error)
+{
+    struct segment *active = spool_active(s);
+    if (s->failed) error = s->failed;
     s->failed = 0;
-    if (error) roll_back(s);
+    if (error) {
+        roll_back(s);
+    } else {
+        if (active) active->synced = active->end;
+        s->synced = s->last;
+    }
     free(s->buffer); /* of many servers few have something to write */
     s->buffer = NULL;
     assert(spool_sane(s));
     return error;
+}
+
+int spool_sync(struct spool *s)
+{
+    struct sync one = {.spool = s, .fd = spool_write(s)};
+    sync_all(&one, 1);
+    return spool_finish(s, one.error);
 }

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "spool/sync.h"
 
 static void tell_if_changed(struct spooler *s, struct folder *f, struct spool *spool)
 {
@@ -272,11 +273,10 @@ static void refuse_group(struct spooler *s, struct spool *spool, const char *why
     }
 }
 
-static void sync_one(struct spooler *s, struct folder *f, struct spool *spool, int folder_error)
+static void finish_one(struct spooler *s, struct folder *f, struct spool *spool, int sync_error)
 {
     char why[128];
-    if (folder_error && !spool->failed) spool->failed = folder_error;
-    int error = spool_sync(spool);
+    int error = spool_finish(spool, sync_error);
     if (!error) {
         if (spool->has_failed) log_info("spool %s: written again", spool->name);
         spool->has_failed = false;
@@ -289,11 +289,21 @@ static void sync_one(struct spooler *s, struct folder *f, struct spool *spool, i
     tell_if_changed(s, f, spool);
 }
 
+/* All files of the folder that have something new, at once. */
 static void sync_folder(struct spooler *s, struct folder *f)
 {
-    int error = folder_sync(f);
+    size_t n = 0;
+    for (struct spool *spool = f->spools; spool; spool = spool->next) n += spool_is_dirty(spool);
+    struct sync *all = n ? calloc(n, sizeof *all) : NULL;
+    if (!n) return;
+    if (!all) abort();
+    n = 0;
     for (struct spool *spool = f->spools; spool; spool = spool->next)
-        if (spool_is_dirty(spool)) sync_one(s, f, spool, error);
+        if (spool_is_dirty(spool)) all[n++] = (struct sync){spool, spool_write(spool), 0};
+    int error = folder_sync(f);
+    sync_all(all, n);
+    for (size_t i = 0; i < n; i++) finish_one(s, f, all[i].spool, error ? error : all[i].error);
+    free(all);
 }
 
 /* Gives out what is due. */
