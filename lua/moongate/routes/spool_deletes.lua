@@ -2,8 +2,8 @@
 --
 --     mg.spool_deletes { users, dir = "/var/spool/moongate" }
 --
--- delete and md go to the pool. Where their server is down, late, busy or lost, they are kept for it, and the client gets
--- NOT_FOUND or NF once they are on the disk. As long as deletes wait for a server, it counts as down for everything else.
+-- delete and md go to the pool. Where their server is down, late, busy or lost, they are kept for it, and the client
+-- gets NOT_FOUND or NF once they are on the disk. While deletes wait for a server, it is down for everything else.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 local policy = require "moongate.policy"
