@@ -13,10 +13,10 @@ local C, script = abi.C, abi.script
 local DELETE, MD = C.mg_find_command("delete", 6), C.mg_find_command("md", 2)
 
 local known = {
-    dir = options.text "the path of a folder",     -- where they are kept
-    max_size = options.size(65536, 2 ^ 40),         -- bytes for one server
-    max_total = options.size(65536, 2 ^ 40),        -- bytes for all servers of the folder
-    max_age = options.number(1, 31536000, "seconds"), -- older ones may be dropped
+    dir = options.text "the path of a folder", -- where they are kept
+    max_size = options.size(65536, 2 ^ 40),    -- bytes for one server
+    max_total = options.size(65536, 2 ^ 40),   -- bytes for all servers of the folder
+    max_age = policy.count(1, 31536000),       -- seconds; older ones may be dropped
 }
 
 --- @param spec table  a pool, and options
