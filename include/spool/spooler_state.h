@@ -52,6 +52,8 @@ struct spooler {
     struct peer *peers;
     struct peer control;
     uint32_t peers_n;
+    bool has_unread; /* perhaps a spool is not read yet */
+    double read_at;  /* it is read from then on */
     struct member *group;
     size_t group_n, group_room;
     double now; /* of process_clock, at the beginning of the turn */

@@ -41,6 +41,7 @@ void spool_destroy(struct spool *s)
     for (uint32_t i = 0; i < s->segments_n; i++) segment_close(&s->segments[i]);
     s->room->bytes -= s->bytes;
     known_clear(&s->known);
+    free(s->found);
     free(s->segments);
     free(s->buffer);
     free(s);
@@ -222,7 +223,7 @@ enum spool_added spool_add(struct spool *s, const void *line, size_t len, uint32
 {
     size_t size = segment_record_size(len);
     uint64_t hash = hash_bytes64(HASH_XXH3, line, len, s->room->seed);
-    assert(spool_sane(s));
+    assert(spool_is_loaded(s) && spool_sane(s));
     if (s->failed) return SPOOL_FAILED;
     if (is_known(s, hash, line, len, now)) return SPOOL_KNOWN;
     uint64_t more = size + (spool_active(s) ? 0 : SEGMENT_HEAD);

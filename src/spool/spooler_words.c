@@ -146,6 +146,7 @@ static void keep(struct spooler *s, struct peer *p, struct spool_said *said)
         return;
     }
     bool good = true;
+    spool_load(spool);
     refusals_begin(s, spool);
     while (good && spool_said_next(said, &item)) good = keep_one(s, p, spool, &item);
     refusals_end(s, p, spool);
@@ -174,6 +175,7 @@ static void lease_end(struct spooler *s, struct folder *f, struct spool *spool)
 
 static void take(struct spooler *s, struct peer *p, struct spool *spool, const char *name)
 {
+    if (spool) spool_load(spool);
     if (!spool || !spool_pending(spool)) {
         peer_say(s, p, SPOOL_STATE, 0, name);
         return;
@@ -205,6 +207,7 @@ void words_forget(struct spooler *s, const struct peer *p)
 
 uint64_t words_drop(struct spooler *s, struct folder *f, struct spool *spool)
 {
+    spool_load(spool);
     uint64_t n = spool_drop(spool);
     if (spool->lease.holder) lease_end(s, f, spool);
     spool->refused = 0;
@@ -323,9 +326,9 @@ static void give(struct spooler *s, struct folder *f, struct spool *spool)
 static void note_waiting(struct spool *spool)
 {
     uint64_t n = spool_pending(spool);
-    if (n && !spool->is_noted && !spool->has_failed)
+    if (n && !spool->is_noted && !spool->has_failed && spool_is_loaded(spool))
         log_info("spool %s: deletes for it wait on the disk: %" PRIu64 " so far", spool->name, n);
-    spool->is_noted = n > 0;
+    spool->is_noted = n > 0 && spool_is_loaded(spool);
 }
 
 static void answer_keeps(struct spooler *s)

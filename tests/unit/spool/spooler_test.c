@@ -44,8 +44,10 @@ static void a_worker_learns_at_the_beginning_what_waits(void **state)
     sees_end(&b);
     p = usual_spooler();
     a = worker_connects();
-    sees_state(&a, SERVER, 2);
+    sees_state(&a, SERVER, 1); /* or more: the spool is not read yet */
     (void)sees(&a, SPOOL_READY, "");
+    says(&a, SPOOL_TAKE, 0, SERVER);
+    (void)sees_lines(&a, 0, 1);
     worker_goes(&a);
     spooler_ends(&p);
 }
@@ -267,7 +269,7 @@ static void of_two_spoolers_one_has_the_folder_and_the_other_follows(void **stat
     spooler_ends(&second);
     sees_end(&w);
     w = worker_connects();
-    sees_state(&w, SERVER, 2);
+    sees_state(&w, SERVER, 1);
     worker_goes(&w);
     spooler_ends(&third);
 }
