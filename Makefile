@@ -129,6 +129,10 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ) $(SPOKEN)
 $B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
 	@ln -f $< $@
 
+# They read what a daemon records.
+$(addprefix $B/tests/e2e/service/,record_test record_ends_test): \
+    $(addprefix $B/obj/,record/take.o record/datagram.o base/live.o base/utf8.o protocol/command.o)
+
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 

@@ -17,8 +17,9 @@
 void gate_close(struct backends *set, const char *name);
 void gate_open(struct backends *set, const char *name);
 
-/* For a server that was made just now. */
+/* For a server that was made just now; and for one of whose connections one serves from now on: notes its health, too. */
 void gate_begin(struct backend *b);
+void gate_note_ready(struct backend *b);
 
 /* True: it is closed. */
 bool gate_is_closed(const struct backends *set, const char *name);

@@ -113,8 +113,8 @@
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
     X(bytes_written, COUNTER, "bytes written to clients")                                          \
     X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
-    X(recorded_requests, COUNTER, "requests recorded")                                             \
-    X(recorded_lost, COUNTER, "requests not recorded because the reader was slow")
+    X(recorded_requests, COUNTER, "requests taken for a recording")                                \
+    X(recorded_lost, COUNTER, "of them: dropped because the reader was slow")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;

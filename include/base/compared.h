@@ -70,7 +70,7 @@ const char *compared_kind_name(unsigned kind);
 /* For the process that writes the part. */
 void compared_add(struct compared *c, const struct compared_sample *sample);
 
-/* The newest samples of all processes of this house, newest first; of that comparison alone, unless name is NULL. Returns how many. */
+/* The newest samples of all processes, also of both houses, newest first; of that comparison alone, unless name is NULL. Returns how many. */
 uint32_t compared_gather(const struct board *board, const char *name, struct compared_sample *to,
                          uint32_t most);
 

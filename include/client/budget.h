@@ -10,21 +10,21 @@
 
 /* What was spent since the last look. */
 struct budget_bill {
-    double seconds;  /* on requests that are recorded, and on sending */
-    double looking;  /* seconds, on keys of all requests */
-    uint64_t bytes;  /* that were made */
-    bool has_lost;   /* some had no room: the reader is slow */
+    double seconds; /* on requests that are recorded, and on sending */
+    double looking; /* seconds, on keys of all requests */
+    uint64_t bytes; /* that were made */
+    bool has_lost;  /* some had no room: the reader is slow */
 };
 
 /* Invariant: 0 < share <= asked. */
 struct budget {
-    uint32_t asked, share; /* of UINT32_MAX keys */
-    double at;             /* of the last look */
-    double seconds, bytes; /* that may be spent now; below 0: too much was */
-    double second;         /* when the present second began */
-    double load;           /* the part of its budget that it has used so far */
+    uint32_t asked, share;  /* of UINT32_MAX keys */
+    double at;              /* of the last look */
+    double seconds, bytes;  /* that may be spent now; below 0: too much was */
+    double second;          /* when the present second began */
+    double load;            /* the part of its budget that it has used so far */
     double lowered, raised; /* when the share was, last */
-    double patience;       /* seconds without a lower share after which it is raised */
+    double patience;        /* seconds without a lower share after which it is raised */
 };
 
 /* asked: above 0. */

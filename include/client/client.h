@@ -188,11 +188,11 @@ struct clients {
     double explained;                  /* seconds that explanations have taken in this turn */
     const char *const *listener_names; /* listener_names_n, by client.listener; NULL: no name */
     uint32_t listener_names_n;
-    struct sighting sighting;                      /* notes nothing, unless the worker says where */
-    struct feed feed;                              /* of what is recorded: nothing, until it begins */
-    struct sampling sampling;                      /* keeps nothing, unless the worker says where */
-    struct heat_writer heat;                       /* likewise: see heating.h */
-    struct latency_span span;                      /* of the request that was answered last */
+    struct sighting sighting; /* notes nothing, unless the worker says where */
+    struct feed feed;         /* of what is recorded: nothing, until it begins */
+    struct sampling sampling; /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;  /* likewise: see heating.h */
+    struct latency_span span; /* of the request that was answered last */
     struct board_command *commands[COMMAND_COUNT]; /* counters, from the first request of each on */
     struct board_listener **listeners; /* counters, by the listeners' places; the worker's */
     uint32_t listeners_n;

@@ -18,9 +18,9 @@
 
 enum {
     FEED_TEXT = 512,
-    FEED_KEEPS = 16384,                   /* requests that wait for their outcomes */
-    FEED_KEEPS_BYTES = 16 * 1024 * 1024,  /* of their values */
-    FEED_BLOCKS = 80                      /* datagrams that wait for the reader: the longest take fits */
+    FEED_KEEPS = 16384,                  /* requests that wait for their outcomes */
+    FEED_KEEPS_BYTES = 16 * 1024 * 1024, /* of their values */
+    FEED_BLOCKS = 80 /* datagrams that wait for the reader: the longest take fits */
 };
 
 /* What is to be recorded. */
@@ -35,6 +35,10 @@ struct feed_settings {
 void feed_settings_print(const struct feed_settings *s, char text[FEED_TEXT]);
 bool feed_settings_read(struct feed_settings *s, const char *text);
 
+/* Makes the socket over which all workers send to one reader; both ends are the caller's. False, with errno; EMSGSIZE: the kernel's limit for
+ * buffers, net.core.wmem_max, is too small. */
+bool feed_create_socket(int *workers, int *reader) __attribute__((warn_unused_result));
+
 /* Written by feed_enter alone. */
 enum feed_state {
     FEED_OFF,
@@ -47,7 +51,8 @@ enum feed_work { FEED_NOTES, FEED_TAKES, FEED_WORKS };
 
 struct feed_block;
 
-/* Invariant (feed_sane): fd >= 0, and is owned, unless OFF; queued is how many blocks there are from first on. I6: at most FEED_BLOCKS. */
+/* Invariant (feed_sane): fd >= 0, and is owned, unless OFF; queued is how many blocks there are from first on. I6: at most FEED_BLOCKS,
+ * and the last one. */
 struct feed {
     struct ev_loop *loop;
     struct board_row *row;
@@ -56,22 +61,23 @@ struct feed {
     int fd;
     struct feed_settings settings;
     struct budget budget;
-    struct feed_block *open;          /* that is being filled, or NULL */
-    struct feed_block *first, *last;  /* that are to be sent */
+    struct feed_block *open;         /* that is being filled, or NULL */
+    struct feed_block *first, *last; /* that are to be sent */
     uint32_t queued;
-    bool is_full;    /* the socket was, when it was last tried */
-    uint32_t number; /* of this recording in this worker: what was noted for another one is dropped */
+    bool is_full; /* the socket was, when it was last tried */
+    uint32_t
+        number; /* of this recording in this worker: what was noted for another one is dropped */
     uint64_t datagrams, lost;
-    uint64_t time;   /* of take_encode */
-    double offset;   /* the clock of people less that of the turn, in seconds */
+    uint64_t time; /* of take_encode */
+    double offset; /* the clock of people less that of the turn, in seconds */
     double offset_at;
-    double ends_at;  /* ENDS: not later */
-    uint32_t kept;     /* requests that are noted until they end, and bytes of their values */
+    double ends_at; /* ENDS: not later */
+    uint32_t kept;  /* requests that are noted until they end, and bytes of their values */
     size_t kept_bytes;
     uint32_t looked; /* keys, in this turn */
     bool has_lost;
-    uint64_t bytes;  /* made since the last look at the budget */
-    double spent;    /* nanoseconds, likewise */
+    uint64_t bytes;                                 /* made since the last look at the budget */
+    double spent;                                   /* nanoseconds, likewise */
     double cost[FEED_WORKS], clock_cost, look_cost; /* nanoseconds of one */
     uint32_t timed[FEED_WORKS];
     uint32_t mark;
@@ -83,8 +89,7 @@ struct feed {
 void feed_init(struct feed *f, struct ev_loop *loop, struct board_row *row);
 
 /* Records from now on as worker number `worker`, and sends to fd, which it takes over; an earlier recording is over. */
-void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t worker,
-                double now);
+void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t worker, double now);
 
 /* Records nothing more. What is there is sent in the turns that come, for a second at most. */
 void feed_end(struct feed *f, double now);
@@ -109,7 +114,7 @@ static inline bool feed_takes_key(struct feed *f, const uint8_t *key, size_t len
 /* One take, whose worker is set here; hash: as feed_takes_key has given it. Dropped when it is not recorded any more. */
 void feed_add(struct feed *f, struct take *t, uint32_t hash);
 
-/* So many requests that should be recorded are not. */
+/* So many of the requests that are counted as recorded are not. */
 void feed_lose(struct feed *f, uint32_t n);
 
 /* Microseconds since 1970 of a time of the turn's clock. */

@@ -33,6 +33,8 @@ struct convert_flags {
     uint32_t probe_initial_ms;   /* its --probe-timeout-initial; 0: not given */
     uint32_t server_timeout_ms;  /* its --server-timeout-ms; 0: not given */
     bool no_tko;                 /* its --disable-tko-tracking */
+    const char
+        *async_dir; /* its -a: where deletes for servers that are down are kept; NULL: nowhere */
 };
 
 /* Gives another file that the configuration names (mcrouter's @import), whole. False: it cannot be read, and *why says why, in

@@ -132,7 +132,7 @@ bool mc_same(struct tree_text a, const char *b);
 struct tree_text mc_str(const char *text);
 
 /* Options that a kind of object has, as words with a blank between them. "~word": known, without a meaning here, which a note says.
- * "!word": refused unless it is false or null. Others get a note: mcrouter ignores them, and so does moongate. */
+ * "^word": the same unless --async-dir was given. "!word": refused unless it is false or null. Others get a note: mcrouter ignores them, and so does moongate. */
 bool mc_check_options(struct mc *m, const struct tree_node *node, const char *of,
                       const char *options);
 /* The word of `words` that looks most like this one. NULL: none does. */
@@ -205,13 +205,18 @@ struct mc_pool {
     struct mc_hash hash;
     const char *shown; /* its name in the script */
     const char *route,
-        *each; /* expressions: the pool, and the list of its servers, which may be NULL */
+        *each;           /* expressions: the pool, and the list of its servers, which may be NULL */
+    const char *spooled; /* an expression: the pool, whose deletes are kept; NULL: it is not used */
 };
 
 /* The pool of that node: a name, or an object with one. NULL: refused. */
 struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node);
 /* An option of a pool, also of those that it inherits from. */
 const struct tree_node *mc_pool_get(const struct mc_pool *p, const char *name);
+/* Whether its PoolRoute `node` keeps deletes for servers that are down (asynclog). False: refused. */
+bool mc_keeps_deletes(struct mc *m, const struct tree_node *node, bool *keeps);
+/* The route to the pool, or to one of its servers, whose deletes are kept. */
+struct mc_route mc_keeping(struct mc *m, struct mc_pool *p, struct mc_route route);
 /* Its servers, as routes. */
 void mc_pool_servers(struct mc *m, struct mc_pool *p, struct mc_list *to);
 /* Writes the statements of all pools that routes use to m->pools. */
@@ -226,9 +231,9 @@ bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text prot
 /* How connections are secured: false: refused. */
 bool mc_read_security(struct mc *m, const struct tree_node *node, struct tree_text text, bool *tls);
 
-/* The route over a pool, which keys are spread over by that hash, with the shadows of `node`. */
+/* The route over a pool, which keys are spread over by that hash, with the shadows of `node`. keeps: it keeps deletes. */
 bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,
-                    const struct mc_hash *hash, struct mc_route *route);
+                    const struct mc_hash *hash, bool keeps, struct mc_route *route);
 bool mc_limit_rates(struct mc *m, const struct tree_node *node, const struct tree_node *rates,
                     struct mc_route target, const struct mc_route *over, struct mc_route *to);
 

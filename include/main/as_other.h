@@ -56,7 +56,8 @@ struct as_other {
     /* what the flags have said, until settle */
     const char *config, *config_text, *config_either, *address, *port, *unix_path;
     const char *tls_port, *tls_cert, *tls_key, *tls_ca;
-    bool reloads_never, may_flush, needs_certs;
+    const char *async_dir;
+    bool reloads_never, may_flush, needs_certs, no_asynclog;
 };
 
 /* Translates where argv[0] is another program's name. Else *to has argv as it is. */

@@ -34,8 +34,8 @@ enum admin_wait {
     ADMIN_RELOAD,   /* reload `number` to end */
     ADMIN_ROLLBACK, /* likewise */
     ADMIN_UPGRADE,
-    ADMIN_SPOOL, /* the spooler's answer to question `number` */
-    ADMIN_RATE,  /* the next second */
+    ADMIN_SPOOL,  /* the spooler's answer to question `number` */
+    ADMIN_RATE,   /* the next second */
     ADMIN_WATCH,  /* events, until it sends another line: `viewer` */
     ADMIN_RECORD, /* another line, or the end of its recording */
 };
@@ -75,7 +75,7 @@ struct admin {
     enum reload_news last; /* how the last of either has ended */
     struct record_order record;
     struct session *records; /* whose recording it is; NULL: there is none */
-    ev_timer look;         /* for sessions that do not read */
+    ev_timer look;           /* for sessions that do not read */
 };
 
 /* Listens only after admin_open. False: out of memory. */

@@ -30,8 +30,9 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
       "[key PREFIX] [pool NAME] [server NAME] [command NAME] [slower-than TIME] [sample SHARE] "   \
       "[errors]",                                                                                  \
       0, 13, READ, "requests as they are answered, until another line comes")                      \
-    X(record, "record", "[keys-only|sizes|values] [sample SHARE] [key PREFIX] [for TIME]", 0, 7, READ, \
-      "requests with their outcomes, for `moongate ctl record`, until another line comes; values "  \
+    X(record, "record", "[keys-only|sizes|values] [sample SHARE] [key PREFIX] [for TIME]", 0, 7,   \
+      READ,                                                                                        \
+      "requests with their outcomes, for `moongate ctl record`, until another line comes; values " \
       "need the right to change")                                                                  \
     X(slow, "slow", "", 0, 0, READ, "the last requests that took longer than --slow-log")          \
     X(reload, "reload", "", 0, 0, CHANGE, "load the script again, and tell the outcome")           \

@@ -55,8 +55,9 @@ struct slot {
     double started, backoff; /* seconds: of process_clock; before the next respawn */
     uint64_t steered; /* the last change of servers that was sent to this process (see steer.h) */
     uint64_t has_steered; /* that it has made */
-    uint64_t recorded;    /* the last order about recording that was sent to this process (see record_order.h) */
-    bool owes_order;      /* the channel was full: `order` goes out when there is room */
+    uint64_t
+        recorded; /* the last order about recording that was sent to this process (see record_order.h) */
+    bool owes_order; /* the channel was full: `order` goes out when there is room */
     enum channel_message_type order;
     uint32_t order_number;
     ev_child exit_watcher;

@@ -50,7 +50,8 @@ void lines_open(struct lines *l, struct ev_loop *loop, int fd, lines_line_fn *li
 void lines_say(struct lines *l, const char *text, size_t len);
 
 /* Writes text with a descriptor attached, which stays the caller's. False: not done, because earlier text waits or the connection has broken. */
-bool lines_pass(struct lines *l, const char *text, size_t len, int fd) __attribute__((warn_unused_result));
+bool lines_pass(struct lines *l, const char *text, size_t len, int fd)
+    __attribute__((warn_unused_result));
 
 /* Queues text, which is written when the loop turns: for many texts at a time. */
 void lines_add(struct lines *l, const char *text, size_t len);

@@ -14,8 +14,8 @@ struct look {
     bool is_long;  /* it has gone to the client while it came: the value is not known */
     uint64_t len, digest, flags;
     int64_t ttl;
-    const char *server;       /* the board's; "": none */
-    char text[COMPARED_TEXT]; /* of an error */
+    const struct board_server *server; /* the board's; NULL: none */
+    char text[COMPARED_TEXT];          /* of an error */
 };
 
 /* An answer of that child has come. is_long is set already, if it is. */
@@ -27,7 +27,7 @@ bool look_is_error(const struct look *look);
 /* enum compared_kind; COMPARED_KIND_COUNT: both are the same. */
 unsigned looks_judge(const struct look *old, const struct look *new);
 
-/* For a sample. */
+/* For a sample: *side is all zero. */
 void look_show(const struct look *look, struct compared_side *side);
 
 #endif

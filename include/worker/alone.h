@@ -15,4 +15,7 @@ void alone_spools(struct worker *w, const struct script *s);
  * error is logged, and the script in use goes on. */
 void alone_reload(struct worker *w);
 
+/* Now and then: does what a master does for its workers. */
+void alone_look(struct worker *w);
+
 #endif

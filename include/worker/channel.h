@@ -32,7 +32,9 @@ struct newcomer;
     X(PIECE, "up", "a piece of an answer; the question's number")                                  \
     X(ANSWERED, "up", "the answer is whole, or the text says why there is none; likewise")         \
     X(STEERED, "up", "the change of that number, and all before it, hold from now on")             \
-    X(RECORD, "down", "record requests as the text says, and send them to the descriptor; no descriptor: record nothing more")
+    X(RECORD, "down",                                                                              \
+      "record requests as the text says, and send them to the descriptor; no descriptor: record "  \
+      "nothing more")
 
 enum channel_message_type {
 #define X(name, direction, meaning) CHANNEL_##name,

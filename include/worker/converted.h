@@ -71,13 +71,16 @@ struct script *converted_load(const struct script_host *host, const struct scrip
     X(server_timeout_ms, COUNT, 0, "server-timeout-ms", "MILLISECONDS", "",                        \
       "mcrouter's: how long a server has for its response (0: 1000)")                              \
     X(disable_tko_tracking, FLAG, 0, "disable-tko-tracking", NULL, "",                             \
-      "mcrouter's: no server is taken for down")
+      "mcrouter's: no server is taken for down")                                                   \
+    X(async_dir, STRING, 0, "async-dir", "FOLDER", "",                                             \
+      "mcrouter's: deletes for servers that are down are kept in this folder, and replayed")
 
 #define FOREIGN_FIELDS                                                                             \
     const char *route_prefix;                                                                      \
     bool send_invalid_route_to_default;                                                            \
     uint32_t timeouts_until_tko, probe_timeout_initial, server_timeout_ms;                         \
-    bool disable_tko_tracking
+    bool disable_tko_tracking;                                                                     \
+    const char *async_dir
 
 #define FOREIGN_RANGES(structure)                                                                  \
     {offsetof(structure, timeouts_until_tko), 0, 1000000, "0..1000000"},                           \
@@ -93,7 +96,8 @@ struct script *converted_load(const struct script_host *host, const struct scrip
         .invalid_to_default = (o)->send_invalid_route_to_default,                                  \
         .timeouts_until_tko = (o)->timeouts_until_tko,                                             \
         .probe_initial_ms = (o)->probe_timeout_initial,                                            \
-        .server_timeout_ms = (o)->server_timeout_ms, .no_tko = (o)->disable_tko_tracking           \
+        .server_timeout_ms = (o)->server_timeout_ms, .no_tko = (o)->disable_tko_tracking,          \
+        .async_dir = (o)->async_dir                                                                \
     }
 
 #endif

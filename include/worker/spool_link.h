@@ -62,6 +62,22 @@ struct spool_link {
     unsigned char read[SPOOL_PACKET];
 };
 
+/* Seconds without a spooler until deletes are refused at once. */
+#define SPOOL_GRACE 1.0
+
+/* Connects, and goes on trying. The caller puts it into its list. */
+struct spool_link *link_create(struct worker *w, const char *dir);
+
+/* What waits on it is told why; the gates of its servers open. */
+void link_destroy(struct spool_link *link, const char *why);
+
+/* Takes a packet, if there is one. False: there is none, or the link is AWAY now. */
+bool link_read(struct spool_link *link);
+
+/* The server of that name; NULL: it is not gated. And the same, which is gated from now on. */
+struct spooled *link_find(const struct spool_link *link, const char *name, size_t len);
+struct spooled *link_get(struct spool_link *link, const char *name, size_t len);
+
 /* Sends what is in link->packet. False: there is no room, or (the link is AWAY then) the spooler is gone. */
 bool link_send(struct spool_link *link) __attribute__((warn_unused_result));
 

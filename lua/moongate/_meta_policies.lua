@@ -206,6 +206,12 @@
 ---@field pool moongate.Value?  with index_range: the pool that is meant; the first route unless given
 ---@field most integer?  requests that wait for the other route at once
 
+---@class moongate.SpoolDeletesOptions: moongate.Children
+---@field dir string  the folder in which deletes wait: an absolute path
+---@field max_size integer|string|nil  bytes for one server; 64 MiB unless given
+---@field max_total integer|string|nil  bytes for all servers in the folder; 1 GiB unless given
+---@field max_age number?  seconds after which a delete may be dropped; unless given none is
+
 ---@class moongate.ZoneFailoverOptions
 ---@field zones table<string, moongate.Route>
 ---@field here string  the name of the local zone
@@ -389,6 +395,11 @@ function mg.set_ttl(spec) end
 ---@param spec moongate.ShadowOptions
 ---@return moongate.Value
 function mg.shadow(spec) end
+
+---Keeps deletes on the disk while their server is away, and replays them before it is read again. The route must be a pool.
+---@param spec moongate.SpoolDeletesOptions
+---@return moongate.Value
+function mg.spool_deletes(spec) end
 
 ---Asks the local zone first; where that fails, all others at once.
 ---@param spec moongate.ZoneFailoverOptions

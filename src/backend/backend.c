@@ -182,12 +182,6 @@ static bool settings_equal(const struct backend_settings *a, const struct backen
 
 /* --- news of its connections ------------------------------------------------------------------- */
 
-static void note_ready(struct backend *b)
-{
-    backend_note_health(b);
-    if (b->is_gated && b->set->on_gated) b->set->on_gated(b->set->gated_for, b);
-}
-
 /* A conn_news_fn. Connections apart do not count for the server's health. */
 static void on_conn(struct conn *c, const struct conn_news *news)
 {
@@ -195,7 +189,7 @@ static void on_conn(struct conn *c, const struct conn_news *news)
     assert(backend_sane(b) && !(c->is_apart && b->leaves));
     switch (news->event) {
     case NEWS_READY:
-        if (!c->is_apart) note_ready(b);
+        if (!c->is_apart) gate_note_ready(b);
         break;
     case NEWS_LOST: closing_end(c, news->loss, news->reason); break;
     case NEWS_NO_SOCKET: retry_without_socket(c, news->reason); break;

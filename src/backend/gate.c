@@ -48,6 +48,12 @@ void gate_begin(struct backend *b)
     if (find(b->set, b->name)) change(b, true);
 }
 
+void gate_note_ready(struct backend *b)
+{
+    backend_note_health(b);
+    if (b->is_gated && b->set->on_gated) b->set->on_gated(b->set->gated_for, b);
+}
+
 void gate_close(struct backends *set, const char *name)
 {
     struct gate *gate = find(set, name);

@@ -45,7 +45,7 @@ void compared_add(struct compared *c, const struct compared_sample *sample)
     uint64_t at =
         is_error ? COMPARED_DIFFERENCES + *taken % COMPARED_ERRORS : *taken % COMPARED_DIFFERENCES;
     write_place(&c->places[at], sample);
-    ++*taken;
+    __atomic_store_n(taken, *taken + 1, __ATOMIC_RELEASE);
 }
 
 /* --- who reads ---------------------------------------------------------------------------------- */
@@ -76,17 +76,33 @@ static int later_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Parts of workers that are gone count, too. */
+/* Places that were never written are not looked at: they take no memory as long as nobody does. Returns how many samples of that
+ * comparison were read. */
+static size_t read_some(const struct compared *c, bool errors, const char *name,
+                        struct compared_sample *to)
+{
+    uint64_t taken = __atomic_load_n(&c->taken[errors], __ATOMIC_ACQUIRE);
+    size_t from = errors ? COMPARED_DIFFERENCES : 0, n = 0;
+    size_t most = errors ? COMPARED_ERRORS : COMPARED_DIFFERENCES;
+    if (taken < most) most = (size_t)taken;
+    for (size_t i = 0; i < most; i++) {
+        if (!read_place(&c->places[from + i], &to[n])) continue;
+        if (!name || strcmp(name, to[n].name) == 0) n++;
+    }
+    return n;
+}
+
+/* Parts of workers that are gone count, too, and those of the master before an upgrade. */
 uint32_t compared_gather(const struct board *board, const char *name, struct compared_sample *to,
                          uint32_t most)
 {
-    size_t room = (size_t)board->parts_n * COMPARED_KEPT, n = 0;
-    struct compared_sample *all = malloc(room * sizeof *all);
+    const struct board_memory *memory = board->memory;
+    size_t n = 0;
+    struct compared_sample *all = malloc((size_t)memory->parts_n * COMPARED_KEPT * sizeof *all);
     if (!all) return 0;
-    for (size_t i = 0; i < room; i++) {
-        const struct compared *c = &board->parts[i / COMPARED_KEPT].compared;
-        if (!read_place(&c->places[i % COMPARED_KEPT], &all[n])) continue;
-        if (!name || strcmp(name, all[n].name) == 0) n++;
+    for (uint32_t part = 0; part < memory->parts_n; part++) {
+        n += read_some(&memory->parts[part].compared, false, name, all + n);
+        n += read_some(&memory->parts[part].compared, true, name, all + n);
     }
     qsort(all, n, sizeof *all, later_first);
     if (n > most) n = most;

@@ -2,7 +2,7 @@
  * AGE seconds old, or when the share of keys changes, which its head says. A take that is longer than a block gets blocks of its own.
  * Sealed blocks wait in a list that is bounded; they are sent at the end of the turn, as far as the socket takes them.
  *
- * The socket is one for all workers, so that it is full when the reader is slow, whoever has filled it. Then blocks wait, further ones are
+ * The socket is one for all workers, so that it is full when the reader is slow, and all of them have filled it. Then blocks wait, further ones are
  * dropped with their takes, and the share of keys is made smaller: a smaller share without holes says more than a larger one with holes.
  *
  * What recording costs is estimated: every FEED_TIMED-th piece of work is timed, and the others cost as much; sends and long values are timed
@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -27,7 +26,7 @@ enum {
     FEED_TIMED = 16,
 };
 
-static const double AGE = 0.2, END_LIMIT = 1; /* seconds */
+static const double AGE = 0.2, END_LIMIT = 1;                      /* seconds */
 static const double COST_FIRST = 100, COST_MOST = 20000, LOOK = 6; /* nanoseconds */
 
 _Static_assert(FEED_BLOCKS > TAKE_MOST / ROOM + 1, "the longest take fits");
@@ -40,36 +39,19 @@ struct feed_block {
     uint8_t bytes[DATAGRAM_MAX];
 };
 
-/* --- settings ---------------------------------------------------------------------------------- */
-
-void feed_settings_print(const struct feed_settings *s, char text[FEED_TEXT])
-{
-    int n = snprintf(text, FEED_TEXT, "%s %u ", recording_mode_text(s->mode), s->share);
-    memcpy(text + n, s->prefix, s->prefix_len);
-    text[n + s->prefix_len] = '\0';
-}
-
-bool feed_settings_read(struct feed_settings *s, const char *text)
-{
-    char word[32];
-    int n = 0;
-    *s = (struct feed_settings){.mode = RECORDING_MODE_COUNT};
-    if (sscanf(text, "%31s %u%n", word, &s->share, &n) != 2 || text[n] != ' ') return false;
-    const char *prefix = text + n + 1;
-    for (unsigned i = 0; i < RECORDING_MODE_COUNT; i++)
-        if (strcmp(word, recording_mode_text((enum recording_mode)i)) == 0)
-            s->mode = (enum recording_mode)i;
-    if (s->mode == RECORDING_MODE_COUNT || s->share == 0 || strlen(prefix) > TAKE_KEY) return false;
-    s->prefix_len = (uint8_t)strlen(prefix);
-    memcpy(s->prefix, prefix, s->prefix_len);
-    return true;
-}
-
 /* --- cost -------------------------------------------------------------------------------------- */
+
+/* What takes long is timed by the processor's time, which costs a system call: else another process that runs meanwhile would count. */
+static double clock_of(bool always)
+{
+    struct timespec now;
+    clock_gettime(always ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
 
 double feed_starts(struct feed *f, enum feed_work work, bool always)
 {
-    return always || ++f->timed[work] % FEED_TIMED == 0 ? process_clock() : 0;
+    return always || ++f->timed[work] % FEED_TIMED == 0 ? clock_of(always) : 0;
 }
 
 void feed_spent(struct feed *f, enum feed_work work, double began, bool always)
@@ -78,7 +60,7 @@ void feed_spent(struct feed *f, enum feed_work work, double began, bool always)
         f->spent += f->cost[work];
         return;
     }
-    double took = (process_clock() - began) * 1e9 - f->clock_cost;
+    double took = (clock_of(always) - began) * 1e9 - f->clock_cost;
     if (took < 0) took = 0;
     if (!always) {
         if (took > COST_MOST) took = COST_MOST; /* another process has run meanwhile */
@@ -113,7 +95,7 @@ bool feed_sane(const struct feed *f)
 {
     uint32_t n = 0;
     for (const struct feed_block *b = f->first; b; b = b->next) n++;
-    return (f->fd >= 0) == (f->state != FEED_OFF) && n == f->queued && n <= FEED_BLOCKS &&
+    return (f->fd >= 0) == (f->state != FEED_OFF) && n == f->queued && n <= FEED_BLOCKS + 1 &&
            (!f->open || f->state == FEED_ON) && (f->state != FEED_OFF || !f->first);
 }
 
@@ -134,8 +116,10 @@ static void free_blocks(struct feed *f)
 static void feed_enter(struct feed *f, enum feed_state state)
 {
     if (f->state == FEED_ON)
-        log_debug("recording: %llu datagrams; the share of keys is %.4f; a request costs %.0f + %.0f ns, a key that is not recorded %.0f ns",
-                  (unsigned long long)f->datagrams, f->budget.share / (double)UINT32_MAX, f->cost[FEED_NOTES], f->cost[FEED_TAKES], f->look_cost);
+        log_debug("recording: %llu datagrams; the share of keys is %.4f; a request costs %.0f + "
+                  "%.0f ns, a key that is not recorded %.0f ns",
+                  (unsigned long long)f->datagrams, f->budget.share / (double)UINT32_MAX,
+                  f->cost[FEED_NOTES], f->cost[FEED_TAKES], f->look_cost);
     f->state = state;
     f->row->recording = state == FEED_ON;
     if (state == FEED_OFF) {
@@ -194,9 +178,8 @@ static void write_head(struct feed *f, struct feed_block *b, bool is_last)
 /* It waits for being sent. */
 static void block_queue(struct feed *f, struct feed_block *b, bool is_last)
 {
-    assert(f->queued < FEED_BLOCKS);
+    assert(f->queued < (is_last ? FEED_BLOCKS + 1u : FEED_BLOCKS));
     write_head(f, b, is_last);
-    f->row->recorded_requests += b->takes;
     if (f->last)
         f->last->next = b;
     else
@@ -252,6 +235,7 @@ static void add_long(struct feed *f, const struct take *t, size_t room)
 void feed_add(struct feed *f, struct take *t, uint32_t hash)
 {
     if (f->state != FEED_ON || hash > f->budget.share) return;
+    f->row->recorded_requests++;
     t->worker = f->worker;
     size_t room = take_room(t), n = 0;
     if (room > ROOM) {
@@ -365,8 +349,7 @@ void feed_init(struct feed *f, struct ev_loop *loop, struct board_row *row)
     f->writable.data = f->tick.data = f;
 }
 
-void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t worker,
-                double now)
+void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t worker, double now)
 {
     assert(fd >= 0 && s->share > 0);
     feed_release(f);
@@ -389,16 +372,11 @@ void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t 
     feed_enter(f, FEED_ON);
 }
 
-/* The last datagram, which may be empty. It has a place in the list, whatever waits there. */
+/* The last datagram, which may be empty. It has a place, whatever waits. */
 static void seal_last(struct feed *f)
 {
     struct feed_block *b = f->open ? f->open : block_create(f);
     f->open = NULL;
-    if (f->queued == FEED_BLOCKS) {
-        feed_lose(f, b->takes);
-        free(b);
-        return;
-    }
     block_queue(f, b, true);
 }
 

@@ -56,6 +56,8 @@ static void fill(struct take *t, const struct request *r, enum recording_mode mo
                        .key = (const uint8_t *)r->key_at,
                        .args = (const uint8_t *)r->args_at};
     if (t->args_len > TAKE_ARGS) t->args_len = 0;
+    for (; t->args_len && t->args[0] == ' '; t->args_len--) t->args++;
+    for (; t->args_len && t->args[t->args_len - 1] == ' '; t->args_len--) continue;
 }
 
 /* The cas that a frame compares: what stands behind C among its words. 0: none. */
@@ -94,7 +96,6 @@ static void fill_frame(struct take *t, const struct client *c, const struct requ
     } else {
         t->command = shape == BINARY_DELETE ? COMMAND_META_DELETE : COMMAND_META_GET;
     }
-    while (t->args_len && t->args[t->args_len - 1] == ' ') t->args_len--;
     bool is_quiet = binary_table[c->framing.opcode].answers & BINARY_QUIET;
     t->noreply = is_quiet && shape != BINARY_READ && shape != BINARY_TOUCH;
 }
@@ -158,6 +159,7 @@ struct noted *noted_create(const struct reply *reply, const struct request *r, u
     uint32_t hash;
     if (!is_wanted(f, c, r, &hash)) return next;
     if (f->kept >= FEED_KEEPS) {
+        f->row->recorded_requests++;
         feed_lose(f, 1);
         return next;
     }
@@ -198,7 +200,8 @@ static void set_outcome(struct take *t, const struct feed *f, const struct clien
         t->error_len = (uint16_t)(len < TAKE_ERROR ? len : TAKE_ERROR);
     }
     if (!c) return;
-    const char *listener = c->by_listener ? client_listener(c) : ""; /* the script may treat it otherwise */
+    const char *listener =
+        c->by_listener ? client_listener(c) : ""; /* the script may treat it otherwise */
     t->listener = (const uint8_t *)listener;
     t->listener_len = (uint16_t)strnlen(listener, TAKE_LISTENER);
 }

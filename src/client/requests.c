@@ -127,6 +127,17 @@ void requests_take_local(struct client *c, const struct request *r)
     if (c->turn->is_watched && s->begun == begun) sight_local(c, r->command_id, r);
 }
 
+/* Of a store that is too large, r is a delete. */
+static void refuse(struct client *c, const struct request *r, const struct request_parse *p)
+{
+    struct request asked = *r;
+    if (p->drop) {
+        asked.command_id = p->dropped;
+        asked.value_len = (uint32_t)(p->swallow > 2 ? p->swallow - 2 : 0);
+    }
+    answer_error(c, &asked, asked.command_id, r->noreply, p->error);
+}
+
 /* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
 static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
                          struct request *r, struct blob *blob)
@@ -142,7 +153,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
-        answer_error(c, r, p->drop ? p->dropped : r->command_id, r->noreply, p->error);
+        refuse(c, r, p);
         if (p->drop) drop_value(c, r);
         c->swallow = p->swallow;
         return true;

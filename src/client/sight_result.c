@@ -15,11 +15,18 @@ void sight_note(struct sighting *s, enum live_result result, const void *text, s
     s->outcome.text[s->outcome.len] = '\0';
 }
 
-/* HD says only that all went well. */
+/* HD says only that all went well. A frame is sent as a meta command, and shown as what it is. */
 static enum live_result result_of_meta(unsigned command)
 {
+    switch (command_info(command)->shape) {
+    case SHAPE_STORE:
+    case SHAPE_META_STORE: return LIVE_STORED;
+    case SHAPE_DELETE: return LIVE_DELETED;
+    case SHAPE_ARITHMETIC: return LIVE_CHANGED;
+    case SHAPE_TOUCH: return LIVE_TOUCHED;
+    default: break;
+    }
     switch (command) {
-    case COMMAND_META_SET: return LIVE_STORED;
     case COMMAND_META_DELETE: return LIVE_DELETED;
     case COMMAND_META_ARITHMETIC: return LIVE_CHANGED;
     default: return LIVE_HIT;
@@ -85,7 +92,7 @@ void sight_failed(struct reply *reply, const char *word, const char *text, size_
         note_failed_parts(reply->sights);
     else
         sight_note(&reply->sights->set->sighting, LIVE_ERROR, line,
-                     n < LIVE_TEXT ? (size_t)n : LIVE_TEXT - 1);
+                   n < LIVE_TEXT ? (size_t)n : LIVE_TEXT - 1);
 }
 
 void sight_line(struct clients *set, const char *line, size_t len)
@@ -93,7 +100,6 @@ void sight_line(struct clients *set, const char *line, size_t len)
     bool is_error =
         len > 2 && (strncmp(line, "ERROR", 5) == 0 || strncmp(line, "CLIENT_ERROR", 12) == 0 ||
                     strncmp(line, "SERVER_ERROR", 12) == 0);
-    sight_note(&set->sighting, is_error ? LIVE_ERROR : LIVE_ANSWERED, line,
-                 is_error ? len - 2 : 0);
+    sight_note(&set->sighting, is_error ? LIVE_ERROR : LIVE_ANSWERED, line, is_error ? len - 2 : 0);
     set->sighting.line_bytes = len;
 }

@@ -51,7 +51,7 @@ static const struct handle handles[] = {
     {"Pool", mc_pool_list, NULL},
     {"PoolRoute", mc_pool_route,
      "pool hash rates " SHADOWS "~max_outstanding !slow_warmup !shard_splits "
-     "~split_shard_fanout ~asynclog ~asynclog_name !bucketize !useBucketHashSelector "
+     "~split_shard_fanout ^asynclog ~asynclog_name !bucketize !useBucketHashSelector "
      "~distribution_enabled ~pool_id ~axonlog"},
     {"PrefixPolicyRoute", mc_operation_selector, "default_policy operation_policies"},
     {"RandomRoute", mc_random, "children"},

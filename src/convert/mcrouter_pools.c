@@ -212,24 +212,63 @@ static struct mc_route empty_pool(struct mc *m, const struct mc_pool *p)
     return mc_error(m, mc_str(text));
 }
 
-static bool spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, struct mc_route *to)
+/* mcrouter keeps them unless it is told not to; moongate where it is told where to. Source: createAsynclogRoute in
+ * mcrouter/routes/McRouteHandleProvider-inl.h. */
+bool mc_keeps_deletes(struct mc *m, const struct tree_node *node, bool *keeps)
 {
-    uint32_t n = p->servers->n;
+    bool asynclog = true;
+    if (m->flags->async_dir && !mc_get_truth(m, node, "PoolRoute", "asynclog", &asynclog))
+        return false;
+    *keeps = m->flags->async_dir && asynclog;
+    return true;
+}
+
+static struct mc_route keeping(struct mc *m, struct mc_route route)
+{
+    struct mc_call c = mc_call(m, "mg.spool_deletes");
+    mc_child(&c, route);
+    mc_item(&c, "dir = %s", mc_quoted(m, mc_str(m->flags->async_dir)));
+    return mc_done(&c);
+}
+
+/* The pool's own is made once. */
+struct mc_route mc_keeping(struct mc *m, struct mc_pool *p, struct mc_route route)
+{
+    if (route.text != p->route) return keeping(m, route);
+    if (!p->spooled) p->spooled = mc_once(m, keeping(m, route)).text;
+    return (struct mc_route){.text = p->spooled};
+}
+
+/* Whether the pool itself spreads keys as this hash does: the first of its PoolRoutes decides. False: refused. */
+static bool fits_pool(struct mc *m, struct mc_pool *p, struct mc_hash *hash, bool *fits)
+{
     const char *options = "", *weights = "";
     bool refused = false;
-    *to = (struct mc_route){.text = p->route};
-    if (n == 0) *to = empty_pool(m, p);
-    if (n < 2) return true;
-    if (!mc_pool_options(m, hash, n, &options, &refused)) return false;
-    if (!refused) weights = weights_of(m, hash, options, n);
+    if (!mc_pool_options(m, hash, p->servers->n, &options, &refused)) return false;
+    if (!refused) weights = weights_of(m, hash, options, p->servers->n);
     if (!refused && !p->options) {
         p->options = options;
         p->weights = weights;
         p->hash = *hash;
     }
-    if (!refused && !strcmp(p->options, options) && !strcmp(p->weights, weights)) return true;
+    *fits = !refused && !strcmp(p->options, options) && !strcmp(p->weights, weights);
+    return true;
+}
+
+/* keeps: deletes, of the pool or of each of its servers. */
+static bool spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, bool keeps,
+                   struct mc_route *to)
+{
+    uint32_t n = p->servers->n;
+    bool fits = true;
     struct mc_list list = {0};
+    *to = (struct mc_route){.text = p->route};
+    if (n == 0) *to = empty_pool(m, p);
+    if (n > 1 && !fits_pool(m, p, hash, &fits)) return false;
+    if (n > 0 && fits && keeps) *to = mc_keeping(m, p, *to);
+    if (fits) return true;
     mc_pool_servers(m, p, &list);
+    for (uint32_t i = 0; keeps && i < n; i++) list.items[i] = mc_keeping(m, p, list.items[i]);
     return mc_spread(m, hash, hash->at, &list, to);
 }
 
@@ -249,11 +288,14 @@ bool mc_pool_route(struct mc *m, const struct tree_node *node, struct mc_list *t
 {
     struct mc_hash hash;
     struct mc_route route;
+    bool keeps;
     const struct tree_node *name = node;
     if (node->kind == TREE_OBJECT && !(name = mc_want(m, node, "PoolRoute", "pool"))) return false;
     struct mc_pool *p = mc_find_pool(m, name);
-    if (!p || !hash_of_pool(m, p, node, &hash) || !spread(m, p, &hash, &route)) return false;
-    if (tree_get(node, "shadows") && !mc_shadow_pool(m, node, p, &hash, &route)) return false;
+    if (!p || !hash_of_pool(m, p, node, &hash) || !mc_keeps_deletes(m, node, &keeps)) return false;
+    if (!spread(m, p, &hash, keeps, &route)) return false;
+    if (tree_get(node, "shadows") && !mc_shadow_pool(m, node, p, &hash, keeps, &route))
+        return false;
     const struct tree_node *rates = tree_get(node, "rates");
     if (rates && !mc_limit_rates(m, node, rates, route, NULL, &route)) return false;
     mc_add(m, to, route);

@@ -63,9 +63,10 @@ static bool read_settings(struct mc *m, const struct tree_node *node, struct sha
     return true;
 }
 
-/* A route over `route` that copies what the shadow asks for. `servers`: the pool's servers that count; NULL: all requests. */
+/* A route over `route` that copies what the shadow asks for. `servers`: the pool's servers that count; NULL: all requests. `pool`: that
+ * pool, where the route is another one; else NULL. */
 static struct mc_route over(struct mc *m, struct mc_route route, const struct shadow *s,
-                            const char *servers)
+                            const char *servers, const char *pool)
 {
     struct mc_call c = mc_call(m, "mg.shadow");
     mc_child(&c, route);
@@ -74,6 +75,7 @@ static struct mc_route over(struct mc *m, struct mc_route route, const struct sh
         mc_item(&c, "keys = { %s, %s }", mc_number(m, s->least), mc_number(m, s->most));
     if (s->share < 1 || (!servers && c.n == 2)) mc_item(&c, "share = %s", mc_number(m, s->share));
     if (servers) mc_item(&c, "index_range = %s", servers);
+    if (servers && pool) mc_item(&c, "pool = %s", pool);
     return mc_done(&c);
 }
 
@@ -82,7 +84,7 @@ static struct mc_route for_keys(struct mc *m, struct mc_route route, const struc
 {
     struct mc_call keys = mc_call(m, "");
     route = mc_once(m, route);
-    struct mc_route copied = mc_once(m, over(m, route, s, NULL));
+    struct mc_route copied = mc_once(m, over(m, route, s, NULL, NULL));
     for (uint32_t i = 0; i < s->keys->n; i++)
         if (s->keys->items[i]->text.len <= KEY_MOST)
             mc_item(&keys, "[%s] = true", mc_quoted(m, s->keys->items[i]->text));
@@ -146,7 +148,7 @@ static bool wrap(struct mc *m, const struct tree_node *shadows, struct mc_list *
             if (s.keys)
                 list->items[j] = for_keys(m, list->items[j], &s);
             else if (j >= s.from && j < s.to)
-                list->items[j] = over(m, list->items[j], &s, NULL);
+                list->items[j] = over(m, list->items[j], &s, NULL, NULL);
         }
     }
     return true;
@@ -164,14 +166,16 @@ static bool wrap_pool(struct mc *m, const struct tree_node *shadows, const struc
         if (!copies) continue;
         bool all = s.keys || (s.from == 0 && s.to >= n);
         const char *servers = mc_text(m, "{ %lld, %lld }", (long long)s.from, (long long)s.to);
-        *fits = all || route->text == p->route;
-        *route = s.keys ? for_keys(m, *route, &s) : over(m, *route, &s, all ? NULL : servers);
+        bool keeps = route->text == p->spooled;
+        *fits = all || keeps || route->text == p->route;
+        *route = s.keys ? for_keys(m, *route, &s)
+                        : over(m, *route, &s, all ? NULL : servers, keeps ? p->route : NULL);
     }
     return true;
 }
 
 bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,
-                    const struct mc_hash *hash, struct mc_route *route)
+                    const struct mc_hash *hash, bool keeps, struct mc_route *route)
 {
     const struct tree_node *shadows;
     struct mc_list list = {0};
@@ -180,6 +184,7 @@ bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *
     if (!wrap_pool(m, shadows, p, route, &fits)) return false;
     if (fits) return true;
     mc_pool_servers(m, p, &list);
+    for (uint32_t i = 0; keeps && i < list.n; i++) list.items[i] = mc_keeping(m, p, list.items[i]);
     if (!wrap(m, shadows, &list)) return false;
     *route = list.items[0];
     return list.n == 1 || mc_spread(m, hash, node, &list, route);

@@ -150,7 +150,7 @@ static const char *next_word(const char *list, struct tree_text *word, char *mar
 {
     while (*list == ' ') list++;
     if (!*list) return NULL;
-    *mark = *list == '~' || *list == '!' ? *list++ : 0;
+    *mark = *list == '~' || *list == '!' || *list == '^' ? *list++ : 0;
     size_t n = strcspn(list, " ");
     *word = (struct tree_text){list, n};
     return list + n;
@@ -204,7 +204,8 @@ static bool check_option(struct mc *m, const struct tree_member *member, const c
     for (const char *at = options; (at = next_word(at, &word, &mark));) {
         if (word.len != member->name.len || memcmp(word.bytes, member->name.bytes, word.len) != 0)
             continue;
-        if (mark == '~' && !is_off(member->value))
+        bool is_vain = mark == '~' || (mark == '^' && !m->flags->async_dir);
+        if (is_vain && !is_off(member->value))
             mc_note(m, member->value, "%s: '%s' has no meaning here", of, member->name.bytes);
         if (mark == '!' && !is_off(member->value))
             return mc_fail(m, member->value, "%s: '%s' is not built yet: leave it out", of,

@@ -68,6 +68,18 @@ static const char *take_no_tko(struct as_other *to, const char *value)
     return NULL;
 }
 
+static const char *take_async_dir(struct as_other *to, const char *value)
+{
+    to->async_dir = value;
+    return *value ? NULL : "it is empty: give the path of a folder";
+}
+
+static const char *take_no_asynclog(struct as_other *to, const char *value)
+{
+    to->no_asynclog = is_on(value);
+    return NULL;
+}
+
 /* --- listeners --------------------------------------------------------------------------------- */
 
 static const char *take_ports(struct as_other *to, const char *value)
@@ -230,7 +242,6 @@ static const char *take_connections(struct as_other *to, const char *value)
 #define NO_PARAMS                                                                                  \
     "the configuration gets no parameters from the command line: write them into it, as a "        \
     "constDef"
-#define NO_SPOOL "nothing is spooled to a disk"
 
 /* What has no meaning here has neither an option nor a function. */
 static const struct as_flag flags[] = {
@@ -282,8 +293,8 @@ static const struct as_flag flags[] = {
     {0, "acl-checker-enforce", AS_MAYBE, NULL, NULL, NULL},
     {0, "additional-ssl-service-identities", AS_VALUE, NULL, NULL, NULL},
     {0, "allow-only-gets", AS_MAYBE, NULL, NULL, NULL},
-    {'a', "async-dir", AS_VALUE, NULL, NULL, NO_SPOOL},
-    {0, "asynclog-disable", AS_MAYBE, NULL, NULL, NULL},
+    {'a', "async-dir", AS_VALUE, NULL, take_async_dir, "moongate's --async-dir"},
+    {0, "asynclog-disable", AS_MAYBE, NULL, take_no_asynclog, "no deletes are kept"},
     {0, "big-value-batch-size", AS_VALUE, NULL, NULL, NULL},
     {0, "big-value-hide-reply-flag", AS_MAYBE, NULL, NULL, NULL},
     {0, "big-value-split-threshold", AS_VALUE, NULL, NULL, NULL},
@@ -411,6 +422,7 @@ static const char *settle(struct as_other *to)
     else
         as_add(to, "--mcrouter-text", to->config_text);
     if (to->config && !to->reloads_never) as_add(to, "--watch", NULL);
+    if (to->async_dir && !to->no_asynclog) as_add(to, "--async-dir", to->async_dir);
     as_add(to, "--allow-flush", to->may_flush ? "yes" : "no");
     return settle_listeners(to);
 }

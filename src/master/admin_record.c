@@ -87,8 +87,9 @@ static bool may_begin(struct session *s, const struct record_plan *p)
 {
     const struct admin *a = s->admin;
     if (p->settings.mode == RECORDING_VALUES && s->reads_only)
-        session_fail(s, "record: values need the right to change, and this socket is read-only: use "
-                        "one that is not, or record sizes");
+        session_fail(s,
+                     "record: values need the right to change, and this socket is read-only: use "
+                     "one that is not, or record sizes");
     else if (a->records)
         session_fail(s,
                      "record: one recording at a time: that of uid %d pid %d is not over: end it",
@@ -108,9 +109,10 @@ static int print_begun(const struct session *s, const struct record_plan *p, cha
     if (s->json)
         return snprintf(text, room, "{\"type\":\"recording\",\"workers\":%u,\"mode\":\"%s\"}\n",
                         workers, mode);
-    return snprintf(text, room,
-                    "# recording of %u workers: %s: datagrams come by the descriptor of this line\n",
-                    workers, mode);
+    return snprintf(
+        text, room,
+        "# recording of %u workers: %s: datagrams come by the descriptor of this line\n", workers,
+        mode);
 }
 
 void session_run_record(struct session *s)
@@ -130,7 +132,8 @@ void session_run_record(struct session *s)
     close(fd);
     if (!is_passed) {
         (void)record_order_end(&a->record);
-        session_fail(s, "record: the descriptor could not be passed: read all earlier answers first");
+        session_fail(s,
+                     "record: the descriptor could not be passed: read all earlier answers first");
         return;
     }
     a->records = s;
@@ -145,9 +148,10 @@ static struct record_count end(struct session *s, const char *why)
     struct record_count n = record_order_end(&s->admin->record);
     s->admin->records = NULL;
     if (!s->admin->record.crew) return n; /* in a forked child it is the parent's */
-    log_info("admin: record by uid %d pid %d has ended: %s: %.1f s, %llu requests recorded, %llu lost",
-             (int)s->lines.uid, (int)s->lines.pid, why, n.seconds, (unsigned long long)n.recorded,
-             (unsigned long long)n.lost);
+    log_info(
+        "admin: record by uid %d pid %d has ended: %s: %.1f s, %llu requests recorded, %llu lost",
+        (int)s->lines.uid, (int)s->lines.pid, why, n.seconds, (unsigned long long)n.recorded,
+        (unsigned long long)n.lost);
     return n;
 }
 

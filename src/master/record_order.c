@@ -1,17 +1,10 @@
-/* An order is sent as it comes. Where a channel is full (its worker is stopped), a timer tries again.
- *
- * The buffer of the socket is the only thing between the workers and their reader: it is made as large as the kernel lets it, so that a reader
- * that is kept from running for a moment loses nothing. */
+/* An order is sent as it comes. Where a channel is full (its worker is stopped), a timer tries again. */
 #include "master/record_order.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/process.h"
-
-enum { BUFFER = 4 * 1024 * 1024 }; /* bytes */
 
 static const double AGAIN = 0.1; /* seconds */
 
@@ -78,38 +71,21 @@ static struct record_count count(const struct record_order *o)
     return n;
 }
 
-/* A socket whose buffer holds several datagrams, or it is of no use. */
-static bool widen(int fd)
-{
-    int size = BUFFER;
-    socklen_t len = sizeof size;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, len) < 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, len);
-    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0) return false;
-    errno = EMSGSIZE;
-    return size >= 2 * DATAGRAM_MAX;
-}
-
 int record_order_begin(struct record_order *o, const struct feed_settings *settings)
 {
-    int ends[2];
+    int reader;
     assert(o->crew && o->fd < 0);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) return -1;
-    if (!widen(ends[1])) {
-        int why = errno;
-        close(ends[0]);
-        close(ends[1]);
-        errno = why;
+    if (!feed_create_socket(&o->fd, &reader)) {
+        o->fd = -1;
         return -1;
     }
-    o->fd = ends[1];
     o->number++;
     feed_settings_print(settings, o->text);
     o->before = count(o);
     ev_io_set(&o->reader, o->fd, EV_READ);
     ev_io_start(o->crew->loop, &o->reader);
     record_order_tell(o);
-    return ends[0];
+    return reader;
 }
 
 struct record_count record_order_end(struct record_order *o)
@@ -123,8 +99,8 @@ struct record_count record_order_end(struct record_order *o)
     o->text[0] = '\0';
     record_order_tell(o);
     n = count(o);
-    n.recorded -= o->before.recorded;
     n.lost -= o->before.lost;
+    n.recorded -= o->before.recorded + n.lost;
     n.seconds -= o->before.seconds;
     return n;
 }

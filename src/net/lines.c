@@ -171,9 +171,8 @@ bool lines_pass(struct lines *l, const char *text, size_t len, int fd)
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     if (l->fd < 0 || !outq_is_empty(&l->out)) return false;
-    control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-                                      .cmsg_type = SCM_RIGHTS,
-                                      .cmsg_len = CMSG_LEN(sizeof fd)};
+    control.header = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
     memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
     ssize_t n = sendmsg(l->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n <= 0) return false;

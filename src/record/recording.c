@@ -126,20 +126,21 @@ static int skip(struct recording *r)
             break;
         r->at++;
     }
+    unsigned long long last = offset(r) - 1;
     note(r, "bytes %llu to %llu are damaged: what they had is left out", (unsigned long long)from,
-         (unsigned long long)offset(r) - 1);
+         last);
     return RECORDING_DAMAGED;
 }
 
 static int cut(struct recording *r, const char *what)
 {
+    unsigned long long all = r->base + r->have;
     r->is_done = true;
     if (r->error)
         note(r, "reading stops at byte %llu: %s", (unsigned long long)offset(r),
              strerror(r->error));
     else
-        note(r, "the file ends at byte %llu %s: what came behind is missing",
-             (unsigned long long)(r->base + r->have), what);
+        note(r, "the file ends at byte %llu %s: what came behind is missing", all, what);
     return RECORDING_CUT;
 }
 

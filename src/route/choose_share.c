@@ -23,7 +23,7 @@ static bool is_of_servers(const struct route *route, const struct request *r)
 static bool is_in_range(const struct route *route, const struct request *r)
 {
     const struct route_options *o = &route->options;
-    if (o->reads && !request_only_reads(r)) return false;
+    if (o->reads && r->command_id != COMMAND_GET && !request_only_reads(r)) return false;
     if (o->servers && !is_of_servers(route, r)) return false;
     if (o->least <= 0 && o->most >= 1) return true;
     double place = place_of(r);

@@ -108,7 +108,7 @@ static uint64_t *cell_of(struct board_comparison *counts, unsigned kind)
 /* With the key as the client knows it. */
 static void keep_sample(const struct flow *flow, unsigned kind)
 {
-    static const struct look none = {.server = "", .ttl = COMPARED_NO_TTL};
+    static const struct look none = {.ttl = COMPARED_NO_TTL};
     const struct own *own = flow->own;
     const struct request *r = &flow->kept->r;
     const struct look *old = &own->looks[OLD],
@@ -226,6 +226,21 @@ static void look_again(struct flow *flow, double pause)
 
 /* --- the client's flow -------------------------------------------------------------------------- */
 
+/* I2: only a request whose own end gets the result may have a long value passed on: below another policy, and in a function that
+ * waits, the end is a leg, whatever receiver the request came with. */
+static bool is_own_end(const struct flow *flow)
+{
+    const struct request *r = &flow->kept->r;
+    const struct receiver *receiver = receiver_of(r);
+    return receiver && flow->end.on_result == receiver->on_result &&
+           flow->end.owner == (void *)r->owner;
+}
+
+static bool may_stream(const struct flow *flow)
+{
+    return is_own_end(flow) && receiver_of(&flow->kept->r)->takes_streamed;
+}
+
 /* Events of the call to the old child, where that is a pool: a long value is passed on. */
 static void on_news(void *owner, const struct call_news *news)
 {
@@ -234,6 +249,7 @@ static void on_news(void *owner, const struct call_news *news)
     struct own *own = flow->own;
     const struct receiver *receiver = receiver_of(&flow->kept->r);
     if (news->event == CALL_BEGUN || news->event == CALL_DATA) {
+        assert(is_own_end(flow));
         receiver->on_news(flow->end.owner, news);
         if (news->event == CALL_BEGUN) own->looks[OLD].is_long = news->streamed->is_taken;
         return;
@@ -266,8 +282,7 @@ static void ask_old(struct flow *flow)
         return;
     }
     if (t->seen) seen_for(t, flow->end);
-    (void)send_to_pool(t, child->pool, &r, on_news, on_news_or_miss, leg,
-                       receiver_of(&r)->takes_streamed);
+    (void)send_to_pool(t, child->pool, &r, on_news, on_news_or_miss, leg, may_stream(flow));
 }
 
 static void ask_new(struct flow *flow)

@@ -1,7 +1,6 @@
 /* What makes two answers differ. A cas never does: each server counts its own. Lifetimes do where both answers say one. */
 #include "route/look.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +48,8 @@ bool look_is_error(const struct look *look)
 void look_take(struct look *look, const struct turn *t, const struct route *child,
                const struct result *result)
 {
-    const struct board_server *from = t->backends->from;
     look->kind = result->kind;
-    look->server = from ? from->name : "";
+    look->server = t->backends->from;
     look->len = look->digest = look->flags = 0;
     look->ttl = COMPARED_NO_TTL;
     look->text[0] = '\0';
@@ -82,7 +80,7 @@ unsigned looks_judge(const struct look *old, const struct look *new)
 
 void look_show(const struct look *look, struct compared_side *side)
 {
-    snprintf(side->server, sizeof side->server, "%s", look->server);
+    if (look->server) memcpy(side->server, look->server->name, sizeof side->server);
     side->len = look->len;
     side->digest = look->digest;
     side->flags = look->flags;

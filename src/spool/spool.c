@@ -171,6 +171,7 @@ static bool look_at(const struct spool *s, const struct known_slot *slot, unsign
         return pread(active->fd, to, room, (off_t)place.at) == (ssize_t)room;
     uint32_t i = spool_locate(s, &place, &at);
     if (i == s->segments_n || s->segments[i].sequence != slot->sequence) return false;
+    if (at + room > s->segments[i].synced) return false;
     if (reader_open(&r, s->room->dir, s->base, &s->segments[i], at, s->segments[i].synced))
         return false;
     bool good = pread(r.fd, to, room, (off_t)at) == (ssize_t)room;
@@ -275,6 +276,8 @@ int spool_sync(struct spool *s)
     int error = s->failed ? s->failed : flush_and_sync(s);
     s->failed = 0;
     if (error) roll_back(s);
+    free(s->buffer); /* of many servers few have something to write */
+    s->buffer = NULL;
     assert(spool_sane(s));
     return error;
 }

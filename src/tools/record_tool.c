@@ -27,6 +27,7 @@
 #include "tools/record_link.h"
 
 enum {
+    NICE = 10,
     SOURCES = 4,    /* descriptors: of this process of the service, and of those before it */
     AT_A_TIME = 256 /* datagrams, until the clock is looked at */
 };
@@ -342,6 +343,7 @@ int ctl_record(const struct ctl_options *o)
     int code = record_asked_read(&r.asked, o);
     if (code != EXIT_OK) return code;
     catch_signals();
+    (void)!nice(NICE); /* what the machine is short of is for the service first */
     code = admin_link_find(o->socket, &r.spec, error) ? record(&r)
                                                       : ctl_complain(EXIT_BIND, "%s", error);
     for (size_t i = 0; i < r.sources_n; i++) close(r.sources[i]);

@@ -1,5 +1,6 @@
 #include "tools/recording_sum.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,25 +12,25 @@ enum { LINES = 10 };
 void recording_sum_init(struct recording_sum *s)
 {
     *s = (struct recording_sum){.first_us = UINT64_MAX, .least_share = UINT32_MAX};
-    recording_tally_init(&s->commands);
-    recording_tally_init(&s->results);
-    recording_tally_init(&s->prefixes);
-    recording_tally_init(&s->clients);
-    recording_tally_init(&s->texts);
+    toplist_init(&s->commands);
+    toplist_init(&s->results);
+    toplist_init(&s->prefixes);
+    toplist_init(&s->clients);
+    toplist_init(&s->texts);
 }
 
 void recording_sum_release(struct recording_sum *s)
 {
-    recording_tally_release(&s->commands);
-    recording_tally_release(&s->results);
-    recording_tally_release(&s->prefixes);
-    recording_tally_release(&s->clients);
-    recording_tally_release(&s->texts);
+    toplist_release(&s->commands);
+    toplist_release(&s->results);
+    toplist_release(&s->prefixes);
+    toplist_release(&s->clients);
+    toplist_release(&s->texts);
 }
 
 /* --- counting ---------------------------------------------------------------------------------- */
 
-static void count(struct tally_row *row, unsigned result)
+static void count(struct toplist_row *row, unsigned result)
 {
     row->requests++;
     row->hits += result == LIVE_HIT;
@@ -48,16 +49,17 @@ static size_t prefix_of(const uint8_t *key, size_t len)
     return 0;
 }
 
-static void note(struct latency *l, uint64_t number)
+static void note(struct recording_numbers *n, uint64_t number)
 {
-    latency_put(l, number, latency_bucket_us(number));
+    latency_put(&n->all, number, latency_bucket_us(number));
+    if (number > n->most) n->most = number;
 }
 
 static void take_client(struct recording_sum *s, const struct take *t)
 {
-    char name[TALLY_NAME];
+    char name[TOPLIST_NAME];
     int n = snprintf(name, sizeof name, "%u/%u", t->worker, t->client);
-    count(recording_tally_at(&s->clients, name, (size_t)n), t->result);
+    count(toplist_at(&s->clients, name, (size_t)n), t->result);
 }
 
 void recording_sum_take(struct recording_sum *s, const struct recording *r, const struct take *t)
@@ -77,11 +79,11 @@ void recording_sum_take(struct recording_sum *s, const struct recording *r, cons
     note(&s->times, t->us);
     if (t->value_len || t->value) note(&s->values, t->value_len);
     if (t->result == LIVE_HIT) note(&s->answers, t->bytes);
-    count(recording_tally_at(&s->commands, command, strlen(command)), t->result);
-    count(recording_tally_at(&s->results, result, strlen(result)), t->result);
+    count(toplist_at(&s->commands, command, strlen(command)), t->result);
+    count(toplist_at(&s->results, result, strlen(result)), t->result);
     if (t->key_len)
-        count(recording_tally_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), t->result);
-    if (t->error_len) count(recording_tally_at(&s->texts, t->error, t->error_len), t->result);
+        count(toplist_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), t->result);
+    if (t->error_len) count(toplist_at(&s->texts, t->error, t->error_len), t->result);
     take_client(s, t);
 }
 
@@ -136,32 +138,35 @@ static void print_found(const struct recording_sum *s, FILE *out)
     if (s->noreply) fprintf(out, "noreply   %llu\n", (unsigned long long)s->noreply);
 }
 
-static void print_numbers(const char *name, const struct latency *l, const char *unit, FILE *out)
+/* A bucket's limit may be above all that is in it. */
+static void print_numbers(const char *name, const struct recording_numbers *n, const char *unit,
+                          FILE *out)
 {
     static const double parts[] = {0.5, 0.9, 0.99, 0.999};
-    uint64_t n = latency_count(l);
-    if (n == 0) return;
+    uint64_t count = latency_count(&n->all);
+    if (count == 0) return;
     fprintf(out, "%-9s", name);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        fprintf(out, " p%g %.0f%s,", parts[i] * 100, latency_percentile(l, parts[i]) * 1e6, unit);
-    fprintf(out, " mean %.0f%s\n", (double)l->sum_us / (double)n, unit);
+        fprintf(out, " p%g %.0f%s,", parts[i] * 100,
+                fmin((double)n->most, latency_percentile(&n->all, parts[i]) * 1e6), unit);
+    fprintf(out, " max %llu%s\n", (unsigned long long)n->most, unit);
 }
 
-static void print_more(const struct recording_tally *t, FILE *out)
+static void print_more(const struct toplist *t, FILE *out)
 {
     if (t->n > LINES) fprintf(out, "and %u more\n", t->n - LINES);
     if (t->others.requests)
         fprintf(out, "and %llu requests of others\n", (unsigned long long)t->others.requests);
 }
 
-static void print_tally(const char *name, struct recording_tally *t, uint64_t requests, FILE *out)
+static void print_list(const char *name, struct toplist *t, uint64_t requests, FILE *out)
 {
-    char text[4 * TALLY_NAME + 2];
-    recording_tally_sort(t);
+    char text[4 * TOPLIST_NAME + 2];
+    toplist_sort(t);
     if (t->n == 0) return;
     fprintf(out, "\n%-24s %12s %7s %7s %10s\n", name, "requests", "share", "hits", "errors");
     for (uint32_t i = 0; i < t->n && i < LINES; i++) {
-        const struct tally_row *row = &t->rows[i];
+        const struct toplist_row *row = &t->rows[i];
         fprintf(out, "%-24s %12llu %5.1f %% ", live_escape(row->name, row->len, text),
                 (unsigned long long)row->requests, percent(row->requests, requests));
         if (row->hits + row->misses)
@@ -174,14 +179,14 @@ static void print_tally(const char *name, struct recording_tally *t, uint64_t re
 }
 
 /* Names that are texts stand behind their numbers. */
-static void print_texts(const char *name, struct recording_tally *t, uint64_t requests, FILE *out)
+static void print_texts(const char *name, struct toplist *t, uint64_t requests, FILE *out)
 {
-    char text[4 * TALLY_NAME + 2];
-    recording_tally_sort(t);
+    char text[4 * TOPLIST_NAME + 2];
+    toplist_sort(t);
     if (t->n == 0) return;
     fprintf(out, "\n%12s %7s  %s\n", "requests", "share", name);
     for (uint32_t i = 0; i < t->n && i < LINES; i++) {
-        const struct tally_row *row = &t->rows[i];
+        const struct toplist_row *row = &t->rows[i];
         utf8_show(text, sizeof text, row->name, row->len);
         fprintf(out, "%12llu %5.1f %%  %s\n", (unsigned long long)row->requests,
                 percent(row->requests, requests), text);
@@ -201,9 +206,9 @@ void recording_sum_print(struct recording_sum *s, uint64_t lost, FILE *out)
     print_numbers("latency", &s->times, " us", out);
     print_numbers("values", &s->values, " B", out);
     print_numbers("hits", &s->answers, " B", out);
-    print_tally("command", &s->commands, s->requests, out);
+    print_list("command", &s->commands, s->requests, out);
     print_texts("result", &s->results, s->requests, out);
-    print_tally("prefix", &s->prefixes, s->requests, out);
-    print_tally("client (worker/number)", &s->clients, s->requests, out);
+    print_list("prefix", &s->prefixes, s->requests, out);
+    print_list("client (worker/number)", &s->clients, s->requests, out);
     print_texts("error", &s->texts, s->requests, out);
 }

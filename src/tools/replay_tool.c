@@ -112,6 +112,7 @@ static bool make_options(const struct replay_options *o, struct options *daemon)
     daemon->probe_timeout_initial = o->probe_timeout_initial;
     daemon->server_timeout_ms = o->server_timeout_ms;
     daemon->disable_tko_tracking = o->disable_tko_tracking;
+    daemon->async_dir = o->async_dir;
     return true;
 }
 

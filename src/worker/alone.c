@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/relisten.h"
+#include "net/tickets.h"
 #include "script/spools.h"
 #include "worker/source.h"
 #include "worker/worker_state.h"
@@ -98,4 +99,17 @@ void alone_reload(struct worker *w)
         log_error("script %s: not loaded: %s: put a readable file there and reload again; "
                   "generation %u goes on",
                   succession_name(w), source_explain(errno), generation);
+}
+
+/* As in master/rotation.c. */
+static void rotate_tickets(struct worker *w)
+{
+    struct tickets *t = w->seat->tickets;
+    if (t && tickets_due(t, w->turn.now) == 0) (void)!tickets_rotate(t, w->turn.now);
+}
+
+void alone_look(struct worker *w)
+{
+    outages_look(&w->outages, w->seat->board, w->turn.now);
+    rotate_tickets(w);
 }

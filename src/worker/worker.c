@@ -28,7 +28,6 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
-#include "net/tickets.h"
 #include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/host.h"
@@ -182,13 +181,6 @@ static void count_time(struct worker *w)
                         (uint64_t)used.ru_stime.tv_usec;
 }
 
-/* A master does it for its workers: master/rotation.c. */
-static void rotate_tickets(struct worker *w)
-{
-    struct tickets *t = w->seat->tickets;
-    if (t && tickets_due(t, w->turn.now) == 0) (void)!tickets_rotate(t, w->turn.now);
-}
-
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *w = timer->data;
@@ -198,10 +190,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     succession_note_pools(w);
     certificates_look(w);
     count_time(w);
-    if (w->seat->channel < 0) {
-        outages_look(&w->outages, w->seat->board, w->turn.now);
-        rotate_tickets(w);
-    }
+    if (w->seat->channel < 0) alone_look(w);
     log_catch_up();
 }
 

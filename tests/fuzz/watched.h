@@ -1,8 +1,21 @@
-/* watched: clients of a fuzzed worker, whose requests may be watched, and be slow: all of them, or none. Owns nothing. */
+/* watched: clients of a fuzzed worker, whose requests may be watched, be slow, and be recorded with their values for a reader that does not read:
+ * all of them, or none. Owns the reader's socket until the next one is made. */
 #ifndef TESTS_FUZZ_WATCHED_H
 #define TESTS_FUZZ_WATCHED_H
 
+#include <unistd.h>
+
 #include "client/clients.h"
+
+static inline void fuzz_record(struct clients *set)
+{
+    static int reader = -1;
+    const struct feed_settings all = {.mode = RECORDING_VALUES, .share = UINT32_MAX};
+    int workers;
+    if (reader >= 0) close(reader);
+    if (!feed_create_socket(&workers, &reader)) abort();
+    feed_begin(&set->feed, workers, &all, 0, set->turn->now);
+}
 
 /* Without a line in the log. ring: requests are watched, those of the letter k by two; NULL: they are not. */
 static inline void fuzz_quiet(struct clients *set, struct live_ring *ring)
@@ -17,6 +30,7 @@ static inline void fuzz_quiet(struct clients *set, struct live_ring *ring)
     sighting_init(&set->sighting, &filters, ring);
     set->sighting.lines.burst = 0;
     set->limits.slow_log = 1e-9;
+    fuzz_record(set);
     sighting_look(set);
     ring->read = ring->written;
 }

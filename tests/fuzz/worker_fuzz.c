@@ -153,6 +153,7 @@ static void worker_stop(void)
 {
     clients_release(&worker.clients);
     turn_release(&worker.turn);
+    check(worker.clients.feed.kept == 0 && worker.clients.feed.kept_bytes == 0);
     for (int i = 0; i < POOLS; i++) pool_destroy(worker.pools[i]);
     backends_release(&worker.backends);
     arena_release(&worker.arena);

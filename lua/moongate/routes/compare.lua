@@ -1,6 +1,6 @@
 --- compare: the first route answers; for a share of the reads the second is asked too, and both answers are compared.
--- In the background: nobody waits for it. `stats comparisons` and `moongate ctl compare` show what differed. All that may
--- change something goes to the first route alone.
+-- Nobody waits for that. `stats comparisons` and `moongate ctl compare` show what differed. All that may change
+-- something goes to the first route alone.
 --
 --     mg.compare { users, new_users }
 --     mg.compare { users, new_users, share = 0.05, name = "users", again = 0.1, most = 1000 }

@@ -332,6 +332,49 @@ static void example_28_compares_what_both_answer(void **state)
     assert_in_range(stat_number(c, "comparisons", "move:new_errors"), 1, 60);
 }
 
+static void example_29_brings_no_deleted_key_back(void **state)
+{
+    const char *folder = textf("%s/spool", program_folder());
+    const char *text =
+        example_with(example_text("29-spool-deletes"), "/var/spool/moongate", folder);
+    struct client *c = client_connects(moongate_start(text, NULL));
+    unsigned i = 0;
+    do client_sets(c, textf("k%u", ++i));
+    while (!holders(textf("k%u", i), 0, 0));
+    memcached_freezes(example_server(0));
+    client_sends(c, textf("delete k%u\r\n", i));
+    client_sees(c, "NOT_FOUND\r\n");
+    client_misses(c, textf("k%u", i));
+    memcached_thaws(example_server(0));
+    client_misses(c, textf("k%u", i));
+    stat_becomes(c, "servers", textf("%s:replayed", example_address(0)), "1");
+    stat_becomes(c, "servers", textf("%s:down", example_address(0)), "0");
+    assert_int_equal(holders(textf("k%u", i), 0, 0), 0);
+    client_sets(c, textf("k%u", i));
+    client_finds(c, textf("k%u", i));
+}
+
+/* The servers of the east do not answer, and come back with what they had. */
+static void example_30_deletes_in_every_region(void **state)
+{
+    const char *folder = textf("%s/spool", program_folder());
+    const char *text = example_with(example_text("30-regions"), "/var/spool/moongate", folder);
+    struct client *c = client_connects(moongate_start(text, NULL));
+    client_sets(c, "k");
+    client_sets(c, "/east/shop/k");
+    assert_int_equal(holders("k", 0, 1) + holders("k", 2, 3), 2);
+    client_asks(c, "delete k\r\n", "DELETED\r\n");
+    assert_int_equal(holders("k", 0, 3), 0);
+    client_sets(c, "k");
+    client_sets(c, "/east/shop/k");
+    servers_freeze(2, 3);
+    client_asks(c, "delete k\r\n", "NOT_FOUND\r\n");
+    client_misses(c, "k");
+    for (int i = 2; i < EXAMPLE_SERVERS; i++) memcached_thaws(example_server(i));
+    client_asks_until(c, "get /east/shop/k\r\n", "END\r\n");
+    assert_int_equal(holders("k", 0, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +395,8 @@ int main(void)
         play(example_26_speaks_tls_to_servers_that_are_not_near),
         play(example_27_serves_whom_it_knows),
         play(example_28_compares_what_both_answer),
+        play(example_29_brings_no_deleted_key_back),
+        play(example_30_deletes_in_every_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,39 @@ static void a_long_value_goes_on_while_it_comes_and_is_compared_behind(void **st
     client_sees_nothing_more(c);
 }
 
+/* There the value is held, as a policy decides on whole answers; the client is not the one that the comparison answers. */
+static void below_another_policy_a_long_value_comes_whole(void **state)
+{
+    static const char *const routes[] = {
+        "mg.failover { x, mg.null() }",
+        "mg.async(function(req) return mg.call(x, req) end)",
+        "mg.async(function(req) return mg.call(x, mg.request.get(req.key)) end)",
+        "mg.all_sync { x }",
+    };
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const char *one = long_answer(letters('1'));
+        old = backend_listens();
+        new = backend_listens();
+        struct client *c = client_connects(
+            moongate_start(textf(MG "local x = mg.compare { mg.pool { '%s' }, mg.pool { '%s' }, "
+                                    "share = 1, name = 'x' }\n"
+                                    "return %s\n",
+                                 backend_address(old), backend_address(new), routes[i]),
+                           NULL));
+        client_sends(c, "get k\r\n");
+        backend_sees(old, "get k\r\n");
+        backend_sees(new, "get k\r\n");
+        backend_answers_bytes(old, one, FIRST);
+        backend_answers(new, one);
+        backend_answers(old, one + FIRST);
+        client_sees(c, one);
+        counts(c, "equal_hits", "1");
+        all_are_counted(c);
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
+}
+
 /* Nothing else can be told to a client that has a part of it, whatever on_failure says. */
 static void a_long_value_that_breaks_off_closes_its_client(void **state)
 {
@@ -167,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(a_long_value_goes_on_while_it_comes_and_is_compared_behind),
+        play(below_another_policy_a_long_value_comes_whole),
         play(a_long_value_that_breaks_off_closes_its_client),
         play(a_client_that_goes_in_the_middle_of_a_long_value_harms_nobody),
         play(samples_tell_what_differed),

@@ -414,7 +414,6 @@ static const char *policy_of_kind(const char *kind)
     stage_fails("ROUTE_%s has no policy here whose row tests it", kind);
 }
 
-/* The enumerators are the lines of enum route_kind that begin with ROUTE_. */
 static void every_kind_of_route_has_a_row(void **state)
 {
     char line[256], kind[64];
@@ -423,7 +422,7 @@ static void every_kind_of_route_has_a_row(void **state)
     FILE *file = fopen("include/route/routes.h", "r");
     assert_non_null(file);
     while (fgets(line, sizeof line, file) && !(is_inside && line[0] == '}')) {
-        if (begins(line, "enum route_kind {")) is_inside = true;
+        if (begins(line, "enum route_kind {")) is_inside = true; /* its lines begin with ROUTE_ */
         if (!is_inside || sscanf(line, " ROUTE_%63[A-Z]", kind) != 1) continue;
         const char *policy = policy_of_kind(kind);
         if (*policy && !has_row(policy)) stage_fails("mg.%s has no row", policy);

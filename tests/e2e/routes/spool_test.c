@@ -1,59 +1,6 @@
-/* mg.spool_deletes in front of a played server and a played spooler: which deletes are kept, what the client learns and when, that
- * nothing else reaches a server for which deletes wait, and how they are replayed. */
-#include "lib/backend.h"
-#include "lib/client.h"
-#include "lib/moongate.h"
-#include "lib/scene.h"
-#include "lib/spooler.h"
-#include "lib/stage.h"
-
-#include <signal.h>
-#include <string.h>
-
-static struct backend *b;
-static struct spooler *spooler;
-static struct moongate *m;
-static struct client *c;
-static const char *server;
-
-#define GATED "spooled deletes wait"
-
-static void prepare(void)
-{
-    b = backend_listens();
-    server = backend_address(b);
-    spooler = spooler_listens();
-}
-
-/* options: of the pool. */
-static void begin(const char *options)
-{
-    m = moongate_start(textf(MG "local pool = mg.pool { '%s', probe_max = 0.1%s }\n"
-                                "return mg.spool_deletes { pool, dir = '%s' }\n",
-                             server, options, spooler_dir(spooler)),
-                       NULL);
-    c = client_connects(m);
-}
-
-static void server_goes(void)
-{
-    backend_stops_listening(b);
-    backend_closes(b);
-    client_asks_until(c, "touch probe 0\r\n",
-                      textf("SERVER_ERROR %s Connection refused\r\n", server));
-}
-
-static const char *gated(void)
-{
-    return textf("SERVER_ERROR %s " GATED "\r\n", server);
-}
-
-/* The delete that was said last is on the disk. */
-static void is_kept(uint64_t number)
-{
-    spooler_says(spooler, SPOOL_STATE, 1, server);
-    spooler_says(spooler, SPOOL_KEPT, number, NULL);
-}
+/* mg.spool_deletes in front of a played server and a played spooler: which deletes are kept, what the client learns and when, and that
+ * nothing else reaches a server for which deletes wait. How they are replayed: spool_replay_test.c. */
+#include "e2e/routes/spooled.h"
 
 /* --- what is kept ------------------------------------------------------------------------------ */
 
@@ -78,6 +25,23 @@ static void a_delete_of_a_server_that_is_down_is_answered_when_it_is_kept(void *
     uint64_t number = spooler_sees_keep(spooler, server, "delete k\r\n");
     client_has_nothing_yet(c);
     is_kept(number);
+    client_sees(c, "NOT_FOUND\r\n");
+    client_sees_nothing_more(c);
+}
+
+static void each_delete_waits_for_its_own_turn_on_the_disk(void **state)
+{
+    prepare();
+    begin("");
+    server_goes();
+    client_sends(c, "delete a\r\ndelete b\r\ndelete c\r\n");
+    uint64_t last = spooler_sees_keeps(spooler, server, 3);
+    is_kept(last - 2);
+    client_sees(c, "NOT_FOUND\r\n");
+    spooler_refuses(spooler, server, last - 1, "no");
+    client_sees_line_starting(c, "SERVER_ERROR ");
+    client_has_nothing_yet(c);
+    is_kept(last);
     client_sees(c, "NOT_FOUND\r\n");
     client_sees_nothing_more(c);
 }
@@ -236,15 +200,45 @@ static void a_state_of_before_does_not_open_the_gate(void **state)
 {
     prepare();
     begin("");
-    server_goes();
     client_sends(c, "delete k\r\n");
+    backend_sees(b, "delete k\r\n");
+    backend_answers(b, "SERVER_ERROR busy\r\n");
     uint64_t number = spooler_sees_keep(spooler, server, "delete k\r\n");
     spooler_says(spooler, SPOOL_STATE, 0, server);
-    backend_listens_again(b);
+    struct client *other = client_connects(m);
+    for (int i = 0; i < 3; i++) client_asks(other, "get k\r\n", gated());
     is_kept(number);
     client_sees(c, "NOT_FOUND\r\n");
     (void)spooler_sees(spooler, SPOOL_TAKE, server);
     client_asks(c, "get k\r\n", gated());
+}
+
+static void a_gated_server_is_down_for_policies_and_pools(void **state)
+{
+    prepare();
+    struct backend *spare = backend_listens();
+    spooler_has(spooler, server, 1);
+    m = moongate_start(textf(MG "local safe = mg.spool_deletes { mg.pool { '%s' }, dir = '%s' }\n"
+                                "local spare = mg.pool { '%s' }\n"
+                                "local both = mg.pool { '%s', '%s', on_failure = 'rehash' }\n"
+                                "return mg.by_prefix { { r = both },\n"
+                                "  default = mg.failover { safe, spare, on = 'down' } }\n",
+                             server, spooler_dir(spooler), backend_address(spare), server,
+                             backend_address(spare)),
+                       NULL);
+    c = client_connects(m);
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    stat_becomes(c, "servers", textf("%s:down", server), "1");
+    for (int i = 0; i < 20; i++) {
+        client_sends(c, textf("get k%d\r\nget r%d\r\n", i, i));
+        for (int answers = 0; answers < 2; answers++) {
+            while (!backend_has_input(spare)) (void)backend_turns_to_input(spare);
+            (void)backend_sees_line(spare);
+            backend_answers(spare, "END\r\n");
+        }
+        client_sees(c, "END\r\nEND\r\n");
+    }
+    backend_has_nothing_anywhere(b);
 }
 
 static void a_worker_waits_for_the_first_words_of_its_spooler(void **state)
@@ -252,154 +246,64 @@ static void a_worker_waits_for_the_first_words_of_its_spooler(void **state)
     prepare();
     spooler_has(spooler, server, 1);
     spooler_stays_silent(spooler);
+    double before = stage_now();
     begin("");
+    assert_true(stage_now() - before > 2);
     moongate_sees_log(m, "no spooler has said for which servers deletes wait");
     client_asks(c, "get k\r\n", gated());
 }
 
-/* --- replay ------------------------------------------------------------------------------------ */
+/* One worker is kept busy by its timer, again and again: when that ends it reads what clients have sent, without having looked whether
+ * the spooler has said something. */
+static const char busy[] =
+    MG "local pool = mg.pool { '%s' }\n"
+       "local safe = mg.spool_deletes { pool, dir = '%s' }\n"
+       "local on = false\n"
+       "mg.timer.every(0.01, function()\n"
+       "  local till = mg.time() + 0.2\n"
+       "  while on and mg.time() < till do end\n"
+       "end)\n"
+       "return function(req)\n"
+       "  if req.key == 'on' then on = true end\n"
+       "  if req.key == 'who' then return mg.reply.error(tostring(mg.worker.id)) end\n"
+       "  return #req.key > 1 and mg.reply.miss() or req.key == 'x' and mg.reply.miss() or safe\n"
+       "end\n";
 
-static void what_waits_is_replayed_in_order_before_anything_is_read(void **state)
+static struct client *client_of_worker(const char *id)
 {
-    prepare();
-    spooler_has(spooler, server, 3);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_gives(spooler, server, 7, "delete a\r\n", "md b I T30\r\n", NULL);
-    backend_sees(b, "delete a\r\nmd b I T30\r\n");
-    client_asks(c, "get a\r\n", gated());
-    backend_answers(b, "DELETED\r\nNF\r\n");
-    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 8);
-    spooler_gives(spooler, server, 9, "md AAEC b\r\n", NULL);
-    backend_sees(b, "md AAEC b\r\n");
-    backend_answers(b, "HD\r\n");
-    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 9);
-    client_asks(c, "get a\r\n", gated());
-    spooler_says(spooler, SPOOL_STATE, 0, server);
-    client_sends(c, "get a\r\n");
-    backend_sees(b, "get a\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
-    assert_int_equal(stat_number(c, "servers", textf("%s:replayed", server)), 3);
+    for (int i = 0; i < 8; i++) {
+        struct client *one = client_connects(m);
+        client_sends(one, "get who\r\n");
+        if (strcmp(client_sees_line(one), textf("SERVER_ERROR %s", id)) == 0) return one;
+    }
+    stage_fails("no client at worker %s", id);
 }
 
-static void what_the_server_did_not_answer_stays_with_the_spooler(void **state)
+static void a_delete_by_another_worker_is_known_before_a_request_is_routed(void **state)
 {
     prepare();
-    spooler_has(spooler, server, 3);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_gives(spooler, server, 1, "delete a\r\n", "delete b\r\n", "delete c\r\n", NULL);
-    backend_sees(b, "delete a\r\ndelete b\r\ndelete c\r\n");
-    backend_answers(b, "DELETED\r\nSERVER_ERROR no\r\nDELETED\r\n");
-    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 1);
-    (void)spooler_sees(spooler, SPOOL_LEAVE, server);
-    spooler_says(spooler, SPOOL_STATE, 2, server);
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_gives(spooler, server, 2, "delete b\r\n", "delete c\r\n", NULL);
-    backend_sees(b, "delete b\r\ndelete c\r\n");
-    backend_closes(b);
-    (void)spooler_sees(spooler, SPOOL_LEAVE, server);
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    client_asks(c, "get a\r\n", gated());
-}
-
-static void words_that_the_server_does_not_know_become_a_plain_delete(void **state)
-{
-    prepare();
-    spooler_has(spooler, server, 2);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_gives(spooler, server, 1, "md a x\r\n", "delete b\r\n", NULL);
-    backend_sees(b, "md a x\r\ndelete b\r\n");
-    backend_answers(b, "CLIENT_ERROR invalid flag\r\nDELETED\r\n");
-    backend_sees(b, "delete a\r\n");
-    backend_answers(b, "CLIENT_ERROR no\r\n");
-    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 2);
-    moongate_sees_log(m, "a spooled delete is left out: the server says CLIENT_ERROR no");
-}
-
-static void a_lease_of_another_worker_is_waited_for(void **state)
-{
-    prepare();
-    spooler_has(spooler, server, 1);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_says(spooler, SPOOL_LEASED, 0, server);
-    client_asks(c, "get a\r\n", gated());
-    spooler_has_nothing_yet(spooler);
-    spooler_says(spooler, SPOOL_STATE, 1, server);
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-}
-
-/* --- a spooler that goes ----------------------------------------------------------------------- */
-
-static void what_was_said_is_said_again_to_the_next_spooler(void **state)
-{
-    prepare();
-    begin("");
-    server_goes();
-    client_sends(c, "delete a\r\n");
-    (void)spooler_sees_keep(spooler, server, "delete a\r\n");
-    spooler_dies(spooler);
-    client_sends(c, "delete b\r\n");
-    client_has_nothing_yet(c);
-    spooler_is_back(spooler);
-    uint64_t number = spooler_sees_keeps(spooler, server, 2);
-    assert_int_equal(number, 2);
-    is_kept(number);
-    client_sees(c, "NOT_FOUND\r\nNOT_FOUND\r\n");
-}
-
-static void the_gate_stays_closed_while_there_is_no_spooler(void **state)
-{
-    prepare();
-    spooler_has(spooler, server, 1);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_gives(spooler, server, 1, "delete a\r\n", NULL);
-    backend_sees(b, "delete a\r\n");
-    spooler_dies(spooler);
-    moongate_sees_log(m, "no spooler: ");
-    client_asks(c, "get a\r\n", gated());
-    backend_answers(b, "DELETED\r\n");
-    spooler_has(spooler, server, 0);
-    spooler_is_back(spooler);
-    moongate_sees_log(m, "there is a spooler");
-    client_sends(c, "get a\r\n");
-    backend_sees(b, "get a\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
-}
-
-static void a_spooler_that_talks_nonsense_is_left(void **state)
-{
-    prepare();
-    spooler_has(spooler, server, 1);
-    begin("");
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    spooler_says_garbage(spooler);
-    spooler_sees_links(spooler, 2);
-    (void)spooler_sees(spooler, SPOOL_TAKE, server);
-    client_asks(c, "get a\r\n", gated());
-}
-
-/* --- the end ----------------------------------------------------------------------------------- */
-
-static void a_drain_waits_for_what_is_being_kept(void **state)
-{
-    prepare();
-    begin("");
-    server_goes();
-    client_sends(c, "delete a\r\n");
-    uint64_t number = spooler_sees_keep(spooler, server, "delete a\r\n");
-    moongate_signal(m, SIGTERM);
-    moongate_sees_log(m, "draining");
-    client_has_nothing_yet(c);
-    is_kept(number);
-    client_sees(c, "NOT_FOUND\r\n");
-    client_sees_closed(c);
-    moongate_exits(m, 0);
+    m = moongate_start(textf(busy, server, spooler_dir(spooler)), "-j", "2", NULL);
+    struct client *other = client_of_worker("1");
+    c = client_of_worker("0");
+    client_asks(other, "get on\r\n", "END\r\n");
+    for (int i = 0; i < 6; i++) {
+        client_sends(other, "get x\r\n");
+        stage_turns(150);
+        client_sends(c, "delete k\r\n");
+        while (!backend_has_input(b)) (void)backend_turns_to_input(b);
+        backend_sees(b, "delete k\r\n");
+        backend_answers(b, "SERVER_ERROR busy\r\n");
+        uint64_t number = spooler_sees_keep(spooler, server, "delete k\r\n");
+        spooler_says_all(spooler, SPOOL_STATE, 1, server);
+        spooler_says(spooler, SPOOL_KEPT, number, NULL);
+        client_sees(c, "NOT_FOUND\r\n");
+        client_sends(other, "get k\r\n");
+        client_sees(other, "END\r\n");
+        client_sees(other, gated());
+        (void)spooler_sees(spooler, SPOOL_TAKE, server);
+        (void)spooler_sees(spooler, SPOOL_TAKE, server);
+        spooler_says_all(spooler, SPOOL_STATE, 0, server);
+    }
 }
 
 int main(void)
@@ -407,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(a_delete_that_is_answered_is_not_kept),
         play(a_delete_of_a_server_that_is_down_is_answered_when_it_is_kept),
+        play(each_delete_waits_for_its_own_turn_on_the_disk),
         play(every_form_of_a_delete_is_kept_as_it_would_be_sent),
         play(a_delete_that_times_out_is_kept),
         play(a_delete_whose_connection_is_lost_is_kept),
@@ -417,15 +322,9 @@ int main(void)
         play(a_delete_that_is_refused_opens_the_gate_when_nothing_else_waits),
         play(nothing_but_deletes_reaches_a_server_for_which_deletes_wait),
         play(a_state_of_before_does_not_open_the_gate),
+        play(a_gated_server_is_down_for_policies_and_pools),
         play(a_worker_waits_for_the_first_words_of_its_spooler),
-        play(what_waits_is_replayed_in_order_before_anything_is_read),
-        play(what_the_server_did_not_answer_stays_with_the_spooler),
-        play(words_that_the_server_does_not_know_become_a_plain_delete),
-        play(a_lease_of_another_worker_is_waited_for),
-        play(what_was_said_is_said_again_to_the_next_spooler),
-        play(the_gate_stays_closed_while_there_is_no_spooler),
-        play(a_spooler_that_talks_nonsense_is_left),
-        play(a_drain_waits_for_what_is_being_kept),
+        play(a_delete_by_another_worker_is_known_before_a_request_is_routed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

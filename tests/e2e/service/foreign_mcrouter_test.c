@@ -102,6 +102,24 @@ static void mcrouters_flags_start_it(void **state)
     client_sees_nothing_more(c);
 }
 
+/* What a server comes back with was deleted meanwhile. */
+static void mcrouters_asynclog_is_kept_and_replayed(void **state)
+{
+    const char *file = textf("%s/m.json", program_folder());
+    struct memcached *s = memcached_start(NULL);
+    file_becomes(file, textf("{ \"route\": %s }", pool_of(memcached_address(s))));
+    struct moongate *m = moongate_start_as(
+        moongate_called("mcrouter"), "-p", "0", "--listen-addresses", "127.0.0.1", "-f", file, "-t",
+        "200", "--num-proxies", "1", "-a", textf("%s/spool", program_folder()), NULL);
+    struct client *c = client_connects(m);
+    client_stores_value(c, "k", "old");
+    memcached_freezes(s);
+    client_asks(c, "delete k\r\n", "NOT_FOUND\r\n");
+    memcached_thaws(s);
+    client_asks_until(c, "get k\r\n", "END\r\n"); /* and no value before */
+    client_asks(client_connects_to(memcached_address(s)), "get k\r\n", "END\r\n");
+}
+
 static void mcrouters_validation_says_what_is_wrong(void **state)
 {
     const char *file = textf("%s/m.json", program_folder());
@@ -123,6 +141,7 @@ int main(void)
         play(a_text_on_the_command_line_is_run_and_can_be_loaded_again),
         play(a_route_prefix_is_that_of_the_flag),
         play(mcrouters_flags_start_it),
+        play(mcrouters_asynclog_is_kept_and_replayed),
         play(mcrouters_validation_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

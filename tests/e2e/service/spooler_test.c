@@ -133,7 +133,9 @@ static void a_spooler_that_is_killed_costs_nothing_that_was_acknowledged(void **
     begin("");
     client_stores_value(c, "k", "old");
     server_hangs();
+    kill(spooler(1), SIGTERM); /* as a service manager that ends all processes of a service */
     deletes("k");
+    assert_int_equal(moongate_log_count(m, "ended: started again"), 0);
     kill(spooler(1), SIGKILL);
     moongate_sees_log(m, "ended: started again in 0.1 s");
     deletes("l"); /* waits for the next one */

@@ -118,6 +118,8 @@ static void of_a_worker_that_is_gone_counters_stay_and_gauges_do_not(void **stat
     board_listener(t, "l")->curr_connections = 4;
     board_listener(t, "l")->total_connections = 5;
     board_command(t, "get")->requests = 6;
+    board_comparison(t, "c")->requests = 9;
+    board_comparison(t, "c")->waiting = 8;
     board_server(t, "s")->in_flight = 7;
     board_clear_gauges(&board->parts[0]);
     struct survey *s = take(board);
@@ -127,6 +129,8 @@ static void of_a_worker_that_is_gone_counters_stay_and_gauges_do_not(void **stat
     assert_true(!l->is_used && l->cells[SURVEY_LISTENER_curr_connections] == 0);
     assert_int_equal(l->cells[SURVEY_LISTENER_total_connections], 5);
     assert_true(find(s, SURVEY_COMMANDS, "get")->is_used);
+    assert_true(find(s, SURVEY_COMPARISONS, "c")->is_used);
+    assert_int_equal(find(s, SURVEY_COMPARISONS, "c")->cells[SURVEY_COMPARISON_waiting], 0);
     assert_int_equal(find(s, SURVEY_SERVERS, "s")->cells[SURVEY_SERVER_in_flight], 0);
     survey_destroy(s);
     board_destroy(board);
@@ -170,6 +174,7 @@ static void full_tables_count_the_rest_together(void **state)
         board_pool(t, name)->requests++;
         board_listener(t, name)->requests++;
         board_command(t, name)->requests++;
+        board_comparison(t, name)->left_out++;
     }
     board_pool(t, "other")->requests++;
     board_pool(t, "n5")->requests++;
@@ -182,6 +187,10 @@ static void full_tables_count_the_rest_together(void **state)
                      2 * BOARD_SERVERS - (BOARD_POOLS - 1) + 1);
     assert_int_equal(find(s, SURVEY_LISTENERS, "other")->cells[SURVEY_LISTENER_requests],
                      2 * BOARD_SERVERS - (BOARD_LISTENERS - 1));
+    const struct survey_entry *rest = find(s, SURVEY_COMPARISONS, "other");
+    assert_int_equal(rest->cells[SURVEY_COMPARISON_left_out],
+                     2 * BOARD_SERVERS - (BOARD_COMPARISONS - 1));
+    assert_true(rest->is_used);
     survey_destroy(s);
     board_destroy(board);
 }

@@ -70,13 +70,19 @@ static inline void check(const char *configuration, const char *part)
     check_with(&none, configuration, part);
 }
 
-static inline void check_error(const char *configuration, const char *text)
+static inline void check_error_with(const struct convert_flags *flags, const char *configuration,
+                                    const char *text)
 {
     char *bytes = with_quotes(configuration);
-    char *script = script_of(bytes, strlen(bytes), &none);
+    char *script = script_of(bytes, strlen(bytes), flags);
     if (script) fail_msg("not refused:\n%s", script);
     if (!strstr(error, text)) fail_msg("%s", error);
     free(bytes);
+}
+
+static inline void check_error(const char *configuration, const char *text)
+{
+    check_error_with(&none, configuration, text);
 }
 
 static inline void check_note(const char *configuration, const char *text)

@@ -91,6 +91,37 @@ static void flags_count(void **state)
                "failure_limit = 1000000");
 }
 
+/* createAsynclogRoute in mcrouter/routes/McRouteHandleProvider-inl.h. */
+static void deletes_are_kept_where_the_flag_says(void **state)
+{
+    struct convert_flags flags = {.async_dir = "/var/spool/x"};
+    check_with(&flags, OVER("'PoolRoute|a'"),
+               "routes[1] = mg.spool_deletes { pools.a, dir = '/var/spool/x' }\n");
+    check_with(&flags, OVER("'PoolRoute|a'"), "{ ['/././'] = routes[1] }");
+    check_with(&flags, OVER("{'type': 'PoolRoute', 'pool': 'a', 'asynclog': true}"),
+               "['/././'] = routes[1] }");
+    check_with(&flags, OVER("{'type': 'PoolRoute', 'pool': 'a', 'asynclog': false}"),
+               "['/././'] = pools.a }");
+    check_with(&flags, OVER("'AllSyncRoute|Pool|a'"), "mg.all_sync(servers.a) }");
+    check_with(&flags,
+               OVER("{'type': 'AllSyncRoute', 'children': ['PoolRoute|a', {'type': 'PoolRoute', "
+                    "'pool': 'a', "
+                    "'hash': 'Crc32'}]}"),
+               "mg.hash {\n");
+    check_with(&flags,
+               OVER("{'type': 'AllSyncRoute', 'children': ['PoolRoute|a', {'type': 'PoolRoute', "
+                    "'pool': 'a', "
+                    "'hash': 'Crc32'}]}"),
+               "mg.spool_deletes { servers.a[2], dir = '/var/spool/x' }");
+    check_with(&flags,
+               OVER("{'type': 'PoolRoute', 'pool': 'a', 'shadows': [{'target': 'NullRoute', "
+                    "'index_range': [0, 1], 'key_fraction_range': [0, 1]}]}"),
+               "mg.shadow { routes[1], to = mg.null(), index_range = { 0, 1 }, pool = pools.a }");
+    check(OVER("'PoolRoute|a'"), "['/././'] = pools.a }");
+    check_error_with(&flags, OVER("{'type': 'PoolRoute', 'pool': 'a', 'asynclog': 'yes'}"),
+                     "PoolRoute: 'asynclog' is a string: write true or false");
+}
+
 /* mcrouter/ProxyConfig-inl.h 50-105, RouteHandleMap-inl.h 70. */
 static void routes_have_aliases(void **state)
 {
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(servers_are_written_as_moongate_writes_them),
         cmocka_unit_test(pools_have_their_options),
         cmocka_unit_test(flags_count),
+        cmocka_unit_test(deletes_are_kept_where_the_flag_says),
         cmocka_unit_test(routes_have_aliases),
         cmocka_unit_test(handles_have_names),
         cmocka_unit_test(hashes_become_distributions),

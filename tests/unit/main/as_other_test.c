@@ -124,12 +124,10 @@ static void flags_without_a_meaning_are_named_once(void **state)
     assert_string_equal(remarks, "alpha: a word that belongs to no flag has no meaning here\n"
                                  "beta: a word that belongs to no flag has no meaning here\n");
     becomes("mcrouter -p 1 -f f --unix-domain-sock s --stats-root=/x --stats-root /y "
-            "--asynclog-disable -a /spool --listen-addresses h",
+            "--use-asynclog-version2 --listen-addresses h",
             "mcrouter --mcrouter=f --watch --allow-flush=no --bind=unix:s --bind=h:1");
-    assert_string_equal(
-        remarks,
-        "--stats-root: it has no meaning here\n--asynclog-disable: it has no meaning here\n"
-        "--async-dir: nothing is spooled to a disk\n");
+    assert_string_equal(remarks, "--stats-root: it has no meaning here\n"
+                                 "--use-asynclog-version2: it has no meaning here\n");
 }
 
 static void what_nutcracker_would_not_take_is_refused(void **state)
@@ -171,11 +169,12 @@ static void mcrouters_flags_become_moongates(void **state)
             "--num-proxies 4 -t 250 "
             "--disable-tko-tracking --enable-flush-cmd --disable-reload-configs -f x -p 1 "
             "--listen-addresses 127.0.0.1,::1 "
-            "-v 1 -L /log --max-conns 500",
+            "-v 1 -L /log --max-conns 500 --async-dir /spool --asynclog-disable=0",
             "mcrouter --route-prefix=/a/b/ --send-invalid-route-to-default --timeouts-until-tko=5 "
             "--probe-timeout-initial=100 --workers=4 --server-timeout-ms=250 "
             "--disable-tko-tracking --verbose "
-            "--log-file=/log --max-conns=500 --mcrouter=x --allow-flush=yes --bind=127.0.0.1:1 "
+            "--log-file=/log --max-conns=500 --mcrouter=x --async-dir=/spool --allow-flush=yes "
+            "--bind=127.0.0.1:1 "
             "--bind=[::1]:1");
 }
 
@@ -186,7 +185,7 @@ static void a_toggle_of_mcrouter_may_be_turned_off(void **state)
             "--enable-flush-cmd=0 --disable-reload-configs=1",
             "mcrouter --mcrouter=x --allow-flush=no --bind=unix:/s");
     becomes("mcrouter -f x --unix-domain-sock=/s --proxy-threads=auto --retry-timeout=7 "
-            "--validate-config=run --server-timeout-ms=9",
+            "--validate-config=run --server-timeout-ms=9 -a /spool --asynclog-disable",
             "mcrouter --probe-timeout-initial=7 --server-timeout-ms=9 --mcrouter=x --watch "
             "--allow-flush=no --bind=unix:/s");
 }

@@ -34,6 +34,7 @@ static void names_have_units_at_their_end(void **state)
         {"server_", {"server_errors", COUNTER, ""}, "moongate_server_errors_total", 1},
         {"pool_", {"server_errors", COUNTER, ""}, "moongate_pool_server_errors_total", 1},
         {"listener_", {"bytes_written", COUNTER, ""}, "moongate_listener_written_bytes_total", 1},
+        {"comparison_", {"only_old", COUNTER, ""}, "moongate_comparison_only_old_total", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[EXPOSITION_NAME];
@@ -53,7 +54,8 @@ static void no_name_is_there_twice(void **state)
         BOARD_CELLS(X)
 #undef X
     };
-    static const char *const prefixes[] = {"server_", "pool_", "command_", "listener_"};
+    static const char *const prefixes[] = {"server_", "pool_", "command_", "listener_",
+                                           "comparison_"};
     size_t n = 0;
     double scale;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)

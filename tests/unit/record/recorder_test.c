@@ -106,6 +106,8 @@ static void a_full_disk_leaves_whole_blocks(void **state)
     enum recording_event e;
     while ((e = recording_next(file, &t)) == RECORDING_TAKE) found++;
     assert_int_equal(e, RECORDING_CUT);
+    assert_non_null(
+        strstr(recording_note(file), "without its end mark")); /* and no part of a block */
     assert_in_range(found, 2 * BLOCK_FULL / 4200, n);
     recording_close(file);
     close(s.fd);

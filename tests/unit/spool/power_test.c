@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/log.h"
+
 enum { WORKERS = 2, SERVERS = 3, KEYS = 1000 * 1000, GROUP = 40 };
 
 static const char *const servers[SERVERS] = {"10.0.0.1:11211", "10.0.0.2:11211", "unix:/tmp/m"};
@@ -128,10 +130,10 @@ static void power_fails(void)
     DIR *all = opendir(stable);
     assert_non_null(all);
     for (struct dirent *one; (one = readdir(all));) {
-        char entry[256], path[256];
-        path_in(entry, stable, one->d_name, ".entry");
+        char path[256], *ending = strstr(one->d_name, ".entry");
+        if (!ending) continue;
+        *ending = '\0';
         path_in(path, dir, one->d_name, "");
-        if (!is_spool(one->d_name) || access(entry, F_OK) != 0) continue;
         if (access(path, F_OK) == 0 || lrand48() % 2) come_back(one->d_name);
     }
     closedir(all);
@@ -140,6 +142,7 @@ static void power_fails(void)
 static void becomes_spooler(void)
 {
     is_spooler = true;
+    (void)log_show_from("error");
     srand48(time(NULL) ^ getpid());
 }
 
