@@ -294,7 +294,8 @@ static void print_summary(const struct run *r)
     }
     fprintf(stderr, "moongate: ctl: record: %llu requests in %.1f s, %llu lost",
             (unsigned long long)r->intake.takes, seconds, (unsigned long long)r->intake.lost);
-    if (share < 100) fprintf(stderr, "; at times only %.3g %% of the keys", share);
+    if (share < 99.9 * r->asked.share)
+        fprintf(stderr, "; at times only %.3g %% of the keys", share);
     fprintf(stderr, "; %llu bytes in %u file%s: %s\n",
             (unsigned long long)record_files_bytes(&r->files), r->files.kept,
             r->files.kept == 1 ? "" : "s", r->files.name);

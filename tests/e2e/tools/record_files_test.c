@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-enum { DONE = 0, FAILED = 1, USAGE = 2, UNREADABLE = 4, VALUE = 50000, SETS = 40 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, UNREADABLE = 4, VALUE = 50000 };
 
 static const char *folder;
 
@@ -14,14 +14,21 @@ static const char *file_path(const char *name)
     return textf("%s/%s", folder, name);
 }
 
-/* Stores values of 50 kB that cannot be made smaller. */
-static void stores_much(struct client *c, unsigned from, unsigned n)
+/* Stores a value of 50 kB that cannot be made smaller, with its number as its flags. */
+static void stores_much(struct client *c, const char *key, unsigned number)
 {
-    for (unsigned i = from; i < from + n; i++) {
-        client_sends(c, textf("set k%u 0 0 %d\r\n", i, VALUE));
-        client_sends_bytes(c, noise(VALUE, i), VALUE);
-        client_asks(c, "\r\n", "STORED\r\n");
-    }
+    client_sends(c, textf("set %s %u 0 %d\r\n", key, number, VALUE));
+    client_sends_bytes(c, noise(VALUE, number), VALUE);
+    client_asks(c, "\r\n", "STORED\r\n");
+}
+
+/* Stores so many of them, and waits until there is such a file. */
+static void stores_until(struct client *c, const char *key, unsigned *number, unsigned n,
+                         const char *path)
+{
+    struct grown grown = {path, 0};
+    while (n-- > 0) stores_much(c, key, ++*number);
+    if (!stage_waits(has_grown, &grown)) stage_fails("there is no %s", path);
 }
 
 /* --- what is in the way ------------------------------------------------------------------------ */
@@ -92,34 +99,33 @@ static void only_its_owner_may_read_a_recording(void **state)
 
 /* --- rotated, bounded ------------------------------------------------------------------------- */
 
-static unsigned keys_in(const char *text)
+/* Requests of a file must have the numbers behind *number. */
+static void numbers_go_on(const char *name, unsigned *number)
 {
-    return (unsigned)lines_of(text);
+    const char *all = requests_of(name, DONE);
+    for (const char *line = all; *line; line = next_line(line))
+        is_said(json_member(line, "client_flags"), textf("%u", ++*number));
 }
 
 static void a_recording_is_rotated_and_each_file_is_whole(void **state)
 {
-    const char *path, *file = file_path("r");
-    const char *const options[] = {"--values", "--rotate", "600k", NULL};
+    const char *path, *file = file_path("r"), *key = taped_key("k");
+    const char *const options[] = {"--values", "--rotate", "300k", NULL};
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    stores_much(c, 0, SETS);
-    const char *said = taper_is_interrupted(t);
-    has(said, " 0 lost; ");
-    unsigned n = 0, keys = 0;
+    taper_records(c, "");
+    unsigned stored = 0, number = 0, n = 0;
+    for (unsigned i = 2; i <= 4; i++) stores_until(c, key, &stored, 8, textf("%s.%u", file, i));
+    has(taper_is_interrupted(t), " bytes in 4 files: ");
     for (const char *name = file; size_of_file(name) >= 0; name = textf("%s.%u", file, n + 1)) {
-        assert_in_range(size_of_file(name), 500, 700000);
-        const char *all = requests_of(name, DONE);
-        for (unsigned i = 0; i < keys_in(all); i++, keys++)
-            is_said(json_member(line_at(all, i), "key"), textf("k%u", keys));
+        if (n < 3) assert_in_range(size_of_file(name), 200000, 400000);
+        numbers_go_on(name, &number);
         n++;
     }
-    assert_int_equal(keys, SETS);
-    assert_in_range(n, 3, 6);
-    has(said, textf(" bytes in %u files: ", n));
+    assert_int_equal(n, 4);
+    assert_int_equal(number, stored);
     struct run run = moongate_runs("recording", file, textf("%s.2", file), NULL);
     exits(run, DONE);
     assert_int_equal(run.err[0], '\0');
@@ -127,58 +133,62 @@ static void a_recording_is_rotated_and_each_file_is_whole(void **state)
 
 static void the_last_files_are_kept(void **state)
 {
-    const char *path, *file = file_path("r");
-    const char *const options[] = {"--values", "--rotate", "300k", "--keep", "2", NULL};
+    const char *path, *file = file_path("r"), *key = taped_key("k");
+    const char *const options[] = {"--values", "--rotate", "100k", "--keep", "2", NULL};
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    stores_much(c, 0, SETS);
+    taper_records(c, "");
+    unsigned stored = 0;
+    stores_until(c, key, &stored, 4, textf("%s.2", file));
+    stores_until(c, key, &stored, 4, textf("%s.3", file));
+    stores_until(c, key, &stored, 4, textf("%s.5", file));
     has(taper_is_interrupted(t), " bytes in 2 files: ");
-    unsigned n = 1, last = 0;
+    for (unsigned i = 2; i < 8; i++)
+        assert_int_equal(size_of_file(textf("%s.%u", file, i)) >= 0, i == 4 || i == 5);
     assert_int_equal(size_of_file(file), -1);
-    for (unsigned i = 2; i < 30; i++)
-        if (size_of_file(textf("%s.%u", file, i)) >= 0) last = i, n++;
-    assert_int_equal(n - 1, 2);
-    has(requests_of(textf("%s.%u", file, last - 1), DONE), "\"key\":\"k");
-    has(moongate_runs("recording", "--json", textf("%s.%u", file, last - 1),
-                      textf("%s.%u", file, last), NULL)
-            .out,
-        textf("\"key\":\"k%d\"", SETS - 1));
+    struct run run =
+        moongate_runs("recording", "--json", textf("%s.4", file), textf("%s.5", file), NULL);
+    exits(run, DONE);
+    has(run.out, textf("\"client_flags\":%u,", stored));
+    has_not(run.out, "\"client_flags\":1,");
 }
 
 static void a_recording_ends_at_its_size(void **state)
 {
-    const char *path, *file = file_path("r");
+    const char *path, *file = file_path("r"), *key = taped_key("k");
     const char *const options[] = {"--values", "--max-size", "1m", NULL};
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    stores_much(c, 0, SETS);
+    taper_records(c, "");
+    for (unsigned i = 1; i <= 40; i++) stores_much(c, key, i);
     taper_ends(t, DONE);
-    assert_in_range(size_of_file(file), 900000, 1100000);
-    has(requests_of(file, DONE), "\"key\":\"k3\"");
+    assert_in_range(size_of_file(file), 700000, 1100000);
+    unsigned number = 0;
+    numbers_go_on(file, &number);
+    assert_in_range(number, 18, 36);
 }
 
 /* --- what is left ------------------------------------------------------------------------------ */
 
 static void a_full_disk_leaves_a_readable_file(void **state)
 {
-    const char *path, *file = file_path("r"), *const options[] = {"--values", NULL};
+    const char *path, *file = file_path("r"),
+                      *key = taped_key("k"), *const options[] = {"--values", NULL};
     const struct rlimit limit = {900000, RLIM_INFINITY};
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
     assert_int_equal(prlimit(t->program.pid, RLIMIT_FSIZE, &limit, NULL), 0);
-    taper_records(c, "probe");
-    stores_much(c, 0, SETS);
+    taper_records(c, "");
+    for (unsigned i = 1; i <= 40; i++) stores_much(c, key, i);
     has(taper_ends(t, FAILED), "r: File too large: what was recorded before is in it");
-    assert_in_range(size_of_file(file), 400000, 900000);
-    has(requests_of(file, FAILED), "\"key\":\"k3\"");
+    assert_in_range(size_of_file(file), 300000, 900000);
+    has(requests_of(file, FAILED), "\"client_flags\":3,");
     has(moongate_runs("recording", file, NULL).err, "without its end mark");
     client_stores_value(c, "k", "x"); /* the service does not mind */
 }
@@ -186,17 +196,17 @@ static void a_full_disk_leaves_a_readable_file(void **state)
 /* A second at most is missing. */
 static void what_was_written_before_a_kill_is_readable(void **state)
 {
-    const char *path, *file = file_path("r");
+    const char *path, *file = file_path("r"), *k = taped_key("k");
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, NULL);
-    taper_records(c, "probe");
+    taper_records(c, "");
     struct grown grown = {file, size_of_file(file) + 1};
-    client_asks(c, "get k\r\n", "END\r\n");
+    client_asks(c, textf("get %s\r\n", k), "END\r\n");
     for (bool is_there = false; !is_there;) {
         assert_true(stage_waits(has_grown, &grown));
-        is_there = strstr(requests_of(file, FAILED), "\"key\":\"k\"");
+        is_there = strstr(requests_of(file, FAILED), k);
         grown.size = size_of_file(file) + 1;
     }
     kill(t->program.pid, SIGKILL);
@@ -204,7 +214,7 @@ static void what_was_written_before_a_kill_is_readable(void **state)
     moongate_sees_log(m, "admin: record by uid");
     struct run run = moongate_runs("recording", "--dump", file, NULL);
     exits(run, FAILED);
-    has(run.out, " get k miss ");
+    has(run.out, textf(" get %s miss ", k));
     has(run.err, "the file ends at byte");
     exits(moongate_runs("ctl", "-s", path, "status", NULL), DONE);
     taper_is_interrupted(tapes(m, path, textf("%s.again", file), NULL)); /* the place is free */

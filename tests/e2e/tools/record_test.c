@@ -2,12 +2,20 @@
 #include "e2e/tools/taper.h"
 
 #include "lib/upgrade.h"
+#include <openssl/evp.h>
 
 enum { DONE = 0, REFUSED = 1, USAGE = 2, NO_SOCKET = 3, NO_ANSWER = 4, LONG = 300000 };
 
 static const char *file_path(const char *name)
 {
     return textf("%s/%s", program_folder(), name);
+}
+
+static const char *base64_of(const char *key)
+{
+    char *text = stage_memory(2 * strlen(key) + 8);
+    EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)key, (int)strlen(key));
+    return text;
 }
 
 static void is_request(const char *line, const char *command, const char *key, const char *result)
@@ -19,49 +27,50 @@ static void is_request(const char *line, const char *command, const char *key, c
 
 static void requests_and_their_outcomes_are_recorded(void **state)
 {
-    const char *path, *file = file_path("r");
+    const char *path, *file = file_path("r"), *k = taped_key("k"), *none = taped_key("n");
+    const char *in_base64 = base64_of(k);
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, NULL);
-    taper_records(c, "probe");
-    client_asks(c, "set k 7 0 3\r\nabc\r\n", "STORED\r\n");
-    client_asks(c, "get k none\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\n");
-    client_asks(c, "incr k 5\r\n",
+    taper_records(c, "");
+    client_asks(c, textf("set %s 7 0 3\r\nabc\r\n", k), "STORED\r\n");
+    client_asks(c, textf("get %s %s\r\n", k, none), textf("VALUE %s 7 3\r\nabc\r\nEND\r\n", k));
+    client_asks(c, textf("incr %s 5\r\n", k),
                 "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
-    client_asks(c, "mg aw== b v Oxyz\r\n", "VA 3 Oxyz\r\nabc\r\n");
-    client_asks(c, "delete k\r\n", "DELETED\r\n");
-    client_asks(c, "touch k 100\r\n", "NOT_FOUND\r\n");
-    client_sends(c, "set q 0 -1 1 noreply\r\nx\r\n");
+    client_asks(c, textf("mg %s b v Oxyz\r\n", in_base64), "VA 3 Oxyz\r\nabc\r\n");
+    client_asks(c, textf("delete %s\r\n", k), "DELETED\r\n");
+    client_asks(c, textf("touch %s 100\r\n", k), "NOT_FOUND\r\n");
+    client_sends(c, textf("set %s 0 -1 1 noreply\r\nx\r\n", none));
     client_sees_nothing_more(c);
     has(taper_is_interrupted(t), " 0 lost; ");
 
     const char *all = requests_of(file, DONE), *line = all;
-    is_request(line, "set", "k", "stored");
+    is_request(line, "set", k, "stored");
     is_said(json_member(line, "client_flags"), "7");
     is_said(json_member(line, "value_len"), "3");
     line = next_line(line);
-    is_request(line, "get", "k", "hit");
+    is_request(line, "get", k, "hit");
     is_said(json_member(line, "part"), "0");
     is_said(json_member(line, "parts"), "2");
     line = next_line(line);
-    is_request(line, "get", "none", "miss");
+    is_request(line, "get", none, "miss");
     is_said(json_member(line, "part"), "1");
     line = next_line(line);
-    is_request(line, "incr", "k", "error");
+    is_request(line, "incr", k, "error");
     is_said(json_member(line, "number"), "5");
     begins_with(json_member(line, "error"), "CLIENT_ERROR cannot increment");
     line = next_line(line);
-    is_request(line, "mg", "k", "hit");
+    is_request(line, "mg", k, "hit");
     is_said(json_member(line, "base64"), "true");
     has(json_member(line, "args"), "v Oxyz");
     line = next_line(line);
-    is_request(line, "delete", "k", "deleted");
+    is_request(line, "delete", k, "deleted");
     line = next_line(line);
-    is_request(line, "touch", "k", "miss");
+    is_request(line, "touch", k, "miss");
     is_said(json_member(line, "exptime"), "100");
     line = next_line(line);
-    is_request(line, "set", "q", "stored");
+    is_request(line, "set", none, "stored");
     is_said(json_member(line, "noreply"), "true");
     is_said(json_member(line, "exptime"), "-1");
     has_not(all, "\"value\"");
@@ -77,8 +86,8 @@ static void values_are_recorded_only_when_they_are_asked_for(void **state)
     for (size_t i = 0; i < 3; i++) {
         const char *file = file_path("r"), *const options[] = {modes[i], NULL};
         struct taper *t = tapes(m, path, file, options);
-        taper_records(c, "probe");
-        client_stores_value(c, "k", "precious");
+        taper_records(c, "");
+        client_stores_value(c, taped_key("k"), "precious");
         client_sees_nothing_more(c);
         taper_is_interrupted(t);
         const char *all = requests_of(file, DONE);
@@ -93,19 +102,19 @@ static void a_long_value_is_recorded_whole(void **state)
     const char *path, *file = file_path("r"), *const options[] = {"--values", NULL};
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
-    const char *value = noise(LONG, 7);
+    const char *value = noise(LONG, 7), *k = taped_key("k"), *k2 = taped_key("l");
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    client_sends(c, textf("set k 0 0 %d\r\n", LONG));
+    taper_records(c, "");
+    client_sends(c, textf("set %s 0 0 %d\r\n", k, LONG));
     client_sends_bytes(c, value, LONG);
     client_asks(c, "\r\n", "STORED\r\n");
-    client_stores_value(c, "k2", "x");
+    client_stores_value(c, k2, "x");
     client_sees_nothing_more(c);
     taper_is_interrupted(t);
     const char *all = requests_of(file, DONE);
-    is_request(all, "set", "k", "stored");
-    is_request(next_line(all), "set", "k2", "stored");
+    is_request(all, "set", k, "stored");
+    is_request(next_line(all), "set", k2, "stored");
     has(all, textf("\"value_len\":%d", LONG));
     if (strlen(json_member(all, "value_base64")) != (LONG + 2) / 3 * 4) stage_fails("%.300s", all);
 }
@@ -119,28 +128,29 @@ static void only_keys_that_begin_so_are_recorded(void **state)
     (void)state;
     taper_is_interrupted(tapes(m, path, file_path("none"), options));
     struct taper *t = tapes(m, path, file, good);
-    taper_records(c, "user:probe");
-    client_asks(c, "get user:1\r\n", "END\r\n");
-    client_asks(c, "get page:1\r\n", "END\r\n");
+    taper_records(c, "user:");
+    client_asks(c, textf("get %s\r\n", taped_key("user:")), "END\r\n");
+    client_asks(c, textf("get %s\r\n", taped_key("page:")), "END\r\n");
     client_sees_nothing_more(c);
     taper_is_interrupted(t);
     const char *all = requests_of(file, DONE);
-    has(all, "user:1");
-    has_not(all, "page:1");
+    has(all, "user:");
+    has_not(all, "page:");
 }
 
 static void it_ends_by_itself_when_its_time_is_over(void **state)
 {
-    const char *path, *file = file_path("r"), *const options[] = {"--for", "300ms", "--json", NULL};
+    const char *path, *file = file_path("r"), *const options[] = {"--for", "1s", "--json", NULL};
+    const char *k = taped_key("k");
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    client_asks(c, "get k\r\n", "END\r\n");
+    taper_records(c, "");
+    client_asks(c, textf("get %s\r\n", k), "END\r\n");
     is_said(taper_ends(t, DONE), "");
     has(moongate_log_line(m, "admin: record by uid "), "ended: its session has sent a line");
-    is_request(requests_of(file, DONE), "get", "k", "miss");
+    is_request(requests_of(file, DONE), "get", k, "miss");
 }
 
 static void there_is_one_recording_at_a_time(void **state)
@@ -172,23 +182,25 @@ static void hashed_keys_do_not_show_the_keys(void **state)
     const char *path, *file = file_path("r");
     const char *const options[] = {"--hash-keys", secret_file("0123456789abcdef\n", 0600),
                                    "--keep-prefix", ":", NULL};
+    const char *one = taped_key("user:"), *other = taped_key("user:");
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, options);
-    taper_records(c, "probe");
-    client_asks(c, "get user:42\r\n", "END\r\n");
-    client_asks(c, "mg user:42 v Ouser:42\r\n", "EN Ouser:42\r\n");
-    client_asks(c, "get user:43\r\n", "END\r\n");
+    taper_records(c, "");
+    client_asks(c, textf("get %s\r\n", one), "END\r\n");
+    client_asks(c, textf("mg %s v O%s\r\n", one, one), textf("EN O%s\r\n", one));
+    client_asks(c, textf("get %s\r\n", other), "END\r\n");
     taper_is_interrupted(t);
-    const char *all = requests_of(file, DONE);
-    is_request(all, "get", "user:JMONfz82Jn1VDOEHZ6mntQ",
-               "miss"); /* as tests/unit/record/hasher_test.c */
-    is_request(line_at(all, 1), "mg", "user:JMONfz82Jn1VDOEHZ6mntQ", "miss");
-    has_not(all, "user:4");
-    has_not(all, ":42");
-    if (strcmp(json_member(line_at(all, 2), "key"), json_member(all, "key")) == 0)
+    const char *all = requests_of(file, DONE), *key = json_member(all, "key");
+    begins_with(key, "user:");
+    assert_int_equal(strlen(key), 5 + 22);
+    is_request(all, "get", key, "miss");
+    is_request(line_at(all, 1), "mg", key, "miss");
+    if (strcmp(json_member(line_at(all, 2), "key"), key) == 0)
         stage_fails("two keys have one hash");
+    has_not(all, one + 5);
+    has_not(all, other + 5);
     has(moongate_runs("recording", file, NULL).out, "keys hashed behind the first ':'");
 }
 
@@ -224,36 +236,35 @@ static void a_recording_goes_on_after_an_upgrade(void **state)
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     struct taper *t = tapes(m, path, file, NULL);
-    taper_records(c, "probe");
-    client_asks(c, "get before\r\n", "END\r\n");
+    taper_records(c, "");
+    client_asks(c, textf("get %s\r\n", taped_key("before:")), "END\r\n");
     moongate_signal(m, SIGUSR2);
     moongate_becomes_new(m, 1);
-    moongate_sees_log_times(m, "admin: record ",
-                            3); /* by the old process: begun and ended; by the new one: begun */
-    taper_records(c, "probe");
-    client_asks(c, "get after\r\n", "END\r\n");
+    moongate_sees_log_times(m, "admin: record sizes", 2); /* the second time by the new process */
+    taper_records(c, "");
+    client_asks(c, textf("get %s\r\n", taped_key("after:")), "END\r\n");
     taper_is_interrupted(t);
     const char *all = requests_of(file, DONE);
-    has(all, "\"key\":\"before\"");
-    has(all, "\"key\":\"after\"");
+    has(all, "\"key\":\"before:");
+    has(all, "\"key\":\"after:");
     has(moongate_runs("recording", file, NULL).out, "gaps      1");
 }
 
 static void what_came_before_the_service_ended_is_in_the_file(void **state)
 {
-    const char *path, *file = file_path("r");
+    const char *path, *file = file_path("r"), *k = taped_key("k");
     struct moongate *m = taped_moongate(&path);
     struct client *c = client_connects(m);
     (void)state;
     struct taper *t = tapes(m, path, file, NULL);
-    taper_records(c, "probe");
-    client_asks(c, "get k\r\n", "END\r\n");
+    taper_records(c, "");
+    client_asks(c, textf("get %s\r\n", k), "END\r\n");
     client_sees_nothing_more(c);
     client_closes(c);
     moongate_signal(m, SIGTERM);
     moongate_exits(m, 0);
     has(taper_ends(t, NO_ANSWER), "the service has ended");
-    is_request(requests_of(file, DONE), "get", "k", "miss");
+    is_request(requests_of(file, DONE), "get", k, "miss");
 }
 
 /* --- words ------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "lib/said.h"
 #include "lib/scene.h"
 
+#define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 struct taper {
     struct program program; /* first: the stage knows it by its actor */
@@ -42,6 +44,21 @@ static inline struct moongate *taped_moongate(const char **path)
                           textf("unix:%s", *path), NULL);
 }
 
+/* A key that begins so and is recorded whatever share of the keys a busy machine lets workers record: base/bucket.h's hash of it is one of
+ * the lowest. Another one each time. */
+static inline const char *taped_key(const char *prefix)
+{
+    static unsigned tried;
+    char key[64];
+    size_t begin = strlen(prefix);
+    memcpy(key, prefix, begin);
+    for (;;) {
+        size_t len = begin;
+        for (unsigned n = ++tried; n; n /= 26) key[len++] = (char)('a' + n % 26);
+        if ((uint32_t)XXH3_64bits(key, len) <= 4096) return textf("%.*s", (int)len, key);
+    }
+}
+
 /* What a file has in it, as a text. */
 static inline const char *file_text(const char *path)
 {
@@ -58,8 +75,14 @@ static inline struct taper *tapes(struct moongate *m, const char *socket, const 
 {
     struct taper *t = stage_memory(sizeof *t);
     const char *argv[24] = {getenv("MOONGATE"), "ctl", "-s", socket, "record", file};
-    size_t n = 6, before = moongate_log_count(m, "admin: record ");
-    for (size_t i = 0; options && options[i]; i++) argv[n++] = options[i];
+    const char *begun = "admin: record sizes";
+    size_t n = 6;
+    for (size_t i = 0; options && options[i]; i++) {
+        argv[n++] = options[i];
+        if (strcmp(options[i], "--values") == 0) begun = "admin: record values";
+        if (strcmp(options[i], "--keys-only") == 0) begun = "admin: record keys-only";
+    }
+    size_t before = moongate_log_count(m, begun);
     t->socket = socket;
     t->file = file;
     t->err = textf("%s/err", program_folder());
@@ -69,13 +92,14 @@ static inline struct taper *tapes(struct moongate *m, const char *socket, const 
     program_start(&t->program, argv, -1, err);
     close(err);
     stage_enter(&t->program.actor);
-    moongate_sees_log_times(m, "admin: record ", before + 1);
+    moongate_sees_log_times(m, begun, before + 1);
     return t;
 }
 
-/* All workers record: requests of c, of that key, come to be counted. They are gats, which requests_of leaves out. */
-static inline void taper_records(struct client *c, const char *key)
+/* The worker records: requests of c, of a key that begins so, come to be counted. They are gats, which requests_of leaves out. */
+static inline void taper_records(struct client *c, const char *prefix)
 {
+    const char *key = taped_key(prefix);
     unsigned long before = stat_number(c, "proxy", "recorded_requests");
     double deadline = stage_now() + stage_deadline();
     while (stat_number(c, "proxy", "recorded_requests") == before) {
