@@ -12,15 +12,19 @@
 
 #include <assert.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "move/copy_state.h"
 
 /* Seconds. */
 static const double TICK = 0.002, LOOK = 0.05, SAVE = 2;
+
+enum { NICE = 10 };
 
 /* Seconds of the rate that may be sent at once; keys that are looked at for each item of the rate. */
 static const double BURST = 0.01, KEYS = 5;
@@ -166,10 +170,21 @@ static void look_at_service(struct copy *c)
     c->was_stopped = true;
 }
 
+/* Clients on this machine come first. Not before all keys are listed: memcached may hold a lock of theirs while we do not read, see dump.c. */
+static void look_at_priority(struct copy *c)
+{
+    if (c->is_lowered || isinf(c->how->rate)) return;
+    for (uint32_t i = 0; i < c->sources_n; i++)
+        if (c->sources[i].step <= COPY_LISTS) return;
+    c->is_lowered = true;
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+}
+
 static void look(struct copy *c)
 {
     c->wall = time(NULL);
     look_at_service(c);
+    look_at_priority(c);
     look_at_servers(c);
     copy_items_look(c);
     show(c);
@@ -230,6 +245,7 @@ static void watch(struct copy *c)
     ev_prepare_start(loop, &c->pump);
     ev_signal_start(loop, &c->interrupted);
     ev_signal_start(loop, &c->terminated);
+    signal(SIGTSTP, SIG_IGN); /* a reader that was stopped would hold up clients, as above */
 }
 
 static void unwatch(struct copy *c)
@@ -239,6 +255,7 @@ static void unwatch(struct copy *c)
     ev_prepare_stop(loop, &c->pump);
     ev_signal_stop(loop, &c->interrupted);
     ev_signal_stop(loop, &c->terminated);
+    signal(SIGTSTP, SIG_DFL);
 }
 
 /* --- from outside ------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ static void advance(struct copy_source *s)
         if (e->keys > 0) {
             s->has_marker = true;
             s->is_resumed = false;
+            s->failing_since = 0;
             s->marker = e->last;
             s->marker_about = s->about;
         }
@@ -265,6 +266,7 @@ static void retry(struct copy_source *s, const char *why)
 {
     snprintf(s->why, sizeof s->why, "%s", why);
     s->retry_at = now_of(s) + RETRY;
+    if (s->failing_since == 0) s->failing_since = now_of(s);
 }
 
 /* A dump_end_fn. */
@@ -360,9 +362,10 @@ static void look_at_idle(struct copy_source *s)
 {
     struct copy *c = s->copy;
     if (s->outstanding > 0 || c->was_stopped) return;
-    if (copy_server(c, s->server)->is_given_up) {
+    bool fails = s->failing_since > 0 && now_of(s) - s->failing_since > c->how->patience;
+    if (copy_server(c, s->server)->is_given_up || fails) {
         char why[COPY_REASON];
-        snprintf(why, sizeof why, "%s", copy_server(c, s->server)->why);
+        snprintf(why, sizeof why, "%s", fails ? s->why : copy_server(c, s->server)->why);
         give_up(s, why);
     } else if (now_of(s) >= s->retry_at && dumps_that_run(c) < COPY_DUMPS) {
         begin_dump(s, false);

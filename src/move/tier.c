@@ -330,8 +330,7 @@ struct request tier_add(const struct tier_key *key, uint64_t client_flags, int64
                             .asked_exptime = exptime,
                             .args_at = (uintptr_t)(IN_ADD_MODE + skip),
                             .args_len = (uint16_t)(sizeof IN_ADD_MODE - 1 - skip),
-                            .meta = META_EXPTIME | META_FLAGS |
-                                    (key->is_base64 ? META_BASE64 : 0)};
+                            .meta = META_EXPTIME | META_FLAGS | (key->is_base64 ? META_BASE64 : 0)};
 }
 
 int64_t tier_exptime(int64_t left, int64_t now)

@@ -1,14 +1,12 @@
 /* `moongate copy`: the items of the old script's servers, put where the new script looks for them, before clients use it.
  *
- * This file has the options and what is printed; move/copy.h does the work. Beside clients on the same machine it has the lower
- * priority, but with --rate max.
+ * This file has the options and what is printed; move/copy.h does the work.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -289,7 +287,6 @@ static int run(struct copy_options *o)
     if (!rate_read(o->rate, &how.rate)) return EXIT_USAGE;
     for (size_t i = 0; i < TIER_SIDES; i++) o->how.paths[i] = o->scripts[i];
     o->how.flags = FOREIGN_FLAGS(o);
-    if (isfinite(how.rate)) (void)setpriority(PRIO_PROCESS, 0, 10);
     if (needs_service(o) && !find_service(o, &spec)) return EXIT_BIND;
     if (!tier_open(&tier, &o->how)) return EXIT_SCRIPT;
     if (needs_service(o)) {

@@ -72,36 +72,31 @@ static long left_at(struct client *c, const char *key)
     return strtol(t + 2, NULL, 10);
 }
 
+/* To two seconds: each server's clock has a second's grain. */
+static void has_the_same_lifetime(const struct moving *s, const char *key)
+{
+    long before = left_at(s->at_a, key), after = left_at(s->at_b, key);
+    if (before < after - 2 || before > after + 2)
+        stage_fails("%s: %ld s are left, and %ld s of its copy", key, before, after);
+}
+
 static void lifetimes_go_along(void **state)
 {
     struct moving s = moving_starts();
+    enum { YEAR = 365 * 24 * 3600 }; /* memcached takes more than 30 days for a time */
     if (!memcached_at_hand_has_meta()) return;
     stores(s.at_a, "set b-ever 0 0", "x");
     stores(s.at_a, "set b-minute 0 60", "x");
     stores(s.at_a, "set b-month 0 2592000", "x");
-    client_asks(s.at_a, "ms b-year 1 T2592000\r\nx\r\n", "HD\r\n");
-    client_sends(s.at_a, "mg b-year T31536000\r\n"); /* a time, for memcached: it is over */
-    (void)client_sees_line(s.at_a);
+    stores(s.at_a, textf("set b-year 0 %ld", (long)time(NULL) + YEAR), "x");
     struct run run = copies(&s);
     exits(run, WHOLE);
-    copy_counts(run, "copied", 3);
+    copy_counts(run, "copied", 4);
     assert_int_equal(left_at(s.at_b, "b-ever"), -1);
-    long minute = left_at(s.at_b, "b-minute"), month = left_at(s.at_b, "b-month");
-    if (minute < 57 || minute > 61) stage_fails("a minute has become %ld s", minute);
-    if (month < 2592000 - 3 || month > 2592000 + 1) stage_fails("a month has become %ld s", month);
-}
-
-static void what_is_longer_than_a_month_is_so_afterwards(void **state)
-{
-    struct moving s = moving_starts();
-    enum { YEAR = 365 * 24 * 3600 };
-    stores(s.at_a, textf("set b 0 %ld", (long)time(NULL) + YEAR), "x");
-    struct run run = copies(&s);
-    exits(run, WHOLE);
-    copy_counts(run, "copied", 1);
-    if (!memcached_at_hand_has_meta()) return;
-    long left = left_at(s.at_b, "b");
-    if (left < YEAR - 4 || left > YEAR + 2) stage_fails("a year has become %ld s", left);
+    assert_in_range(left_at(s.at_b, "b-year"), YEAR - 300, YEAR + 2);
+    has_the_same_lifetime(&s, "b-minute");
+    has_the_same_lifetime(&s, "b-month");
+    has_the_same_lifetime(&s, "b-year");
 }
 
 static void what_is_newer_there_stays(void **state)
@@ -301,8 +296,7 @@ static void any_version_to_any_other(void **state)
         copy_counts(run, "stays", 100);
         assert_int_equal(count_of(s.at_b, "b", 500), 500);
         client_asks(s.at_b, "get b-minute\r\n", "VALUE b-minute 9 1\r\nx\r\nEND\r\n");
-        long left = left_at(s.at_b, "b-minute");
-        if (left < 57 || left > 61) stage_fails("a minute has become %ld s", left);
+        has_the_same_lifetime(&s, "b-minute");
     }
 }
 
@@ -313,7 +307,6 @@ int main(void)
         play(a_dry_run_only_counts),
         play(values_and_flags_are_the_same),
         play(lifetimes_go_along),
-        play(what_is_longer_than_a_month_is_so_afterwards),
         play(what_is_newer_there_stays),
         play(a_prefix_leaves_out_all_others),
         play(what_lies_where_no_script_looks_is_not_copied),
