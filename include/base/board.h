@@ -197,8 +197,8 @@ struct board_files {
 };
 
 /* The board as a process sees it. Invariant: one process writes each part, and the master its own row. A slot has two parts: the
- * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, and
- * `before`, which any process may write. */
+ * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, the master's cells
+ * `spool_...`, which its spooler writes, and `before`, which any process may write. */
 struct board {
     uint32_t workers;
     uint32_t parts_n;            /* of this house that are used: 2 * workers */
