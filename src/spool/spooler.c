@@ -177,6 +177,7 @@ int spooler_run(int control, int32_t master, const struct spooler_counts *counts
         if (s->has_unread && s->now >= s->read_at) read_one(s);
     }
     words_settle(s);
+    *counts->pending = 0; /* the next one counts them, perhaps another master's */
     release(s);
     return EXIT_OK;
 }

@@ -183,7 +183,6 @@ static void on_end(struct spool_child *s)
     ev_io_stop(s->loop, &s->reader);
     close(s->control);
     s->control = -1;
-    if (s->is_over) *s->counts.pending = 0; /* another master's spooler counts them */
     if (s->answer) s->answer(s->arg, NULL);
     if (s->is_over) return;
     set_timer(s, next_delay(s, process_clock() - s->started));
@@ -297,5 +296,6 @@ void spool_child_release(struct spool_child *s)
         if (!end.revents) kill(s->pid, SIGKILL);
     }
     if (s->pid) (void)reap(s);
+    if (s->places_n) *s->counts.pending = 0; /* it may have been killed */
     spool_child_leave(s);
 }
