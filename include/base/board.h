@@ -114,7 +114,7 @@
     X(bytes_written, COUNTER, "bytes written to clients")                                          \
     X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
     X(recorded_requests, COUNTER, "requests taken for a recording")                                \
-    X(recorded_lost, COUNTER, "of them: dropped because the reader was slow")
+    X(recorded_lost, COUNTER, "of them: dropped for a slow reader, or missed")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;
@@ -197,8 +197,8 @@ struct board_files {
 };
 
 /* The board as a process sees it. Invariant: one process writes each part, and the master its own row. A slot has two parts: the
- * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, and
- * `before`, which any process may write. */
+ * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, the master's cells
+ * `spool_...`, which its spooler writes, and `before`, which any process may write. */
 struct board {
     uint32_t workers;
     uint32_t parts_n;            /* of this house that are used: 2 * workers */

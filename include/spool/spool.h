@@ -50,6 +50,8 @@ struct spool {
     struct spool_room *room;
     char name[SPOOL_NAME_MAX + 1];
     char base[SEGMENT_BASE];
+    struct segment *found; /* files that are not read yet */
+    uint32_t found_n;
     struct segment *segments; /* in order; the last one may be open */
     uint32_t segments_n;
     uint32_t sequence;           /* of the next file */
@@ -87,11 +89,16 @@ enum spool_added {
 struct spool *spool_create(struct spool_room *room, const char *name, size_t len);
 void spool_destroy(struct spool *s); /* what is on the disk stays */
 
-/* Takes in a file that is there already; of one server in the order of their sequence. */
-void spool_take(struct spool *s, const struct segment *segment);
+/* Notes a file that is there already; of one server in the order of their sequence. Until spool_load it counts as one delete. */
+void spool_find(struct spool *s, const struct segment *segment);
 
-/* After the last spool_take: leaves out what is done. What is damaged is named in the log. */
-void spool_begin(struct spool *s);
+/* Reads what was found, unless that is done. What is damaged is named in the log. All functions but spool_pending want it first. */
+void spool_load(struct spool *s);
+
+static inline bool spool_is_loaded(const struct spool *s)
+{
+    return !s->found_n;
+}
 
 /* Adds a request's line. now: seconds since 1970. */
 enum spool_added spool_add(struct spool *s, const void *line, size_t len, uint32_t now);
@@ -102,10 +109,15 @@ bool spool_is_dirty(const struct spool *s);
 /* 0: all that was added is on the disk, once the folder is synced. Else errno: nothing that was added since the last one is kept. */
 int spool_sync(struct spool *s) __attribute__((warn_unused_result));
 
+/* The same in steps, so that several spools are synced at once. Writes what was added: the descriptor that is to be synced; -1: none is. Then, with the error of
+ * that sync, or 0: as spool_sync. */
+int spool_write(struct spool *s);
+int spool_finish(struct spool *s, int error) __attribute__((warn_unused_result));
+
 /* How many deletes wait, those included that are being replayed. */
 static inline uint64_t spool_pending(const struct spool *s)
 {
-    return s->last - s->answered;
+    return s->found_n ? 1 : s->last - s->answered;
 }
 
 /* All that was given out is done. */

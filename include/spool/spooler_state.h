@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    SPOOLER_CLIENTS = 1024,          /* connected at a time */
+    SPOOLER_CLIENTS = 4096,          /* connected at a time */
     SPOOLER_QUEUE = 4 * 1024 * 1024, /* bytes that wait for a client; over that it is closed */
     SPOOLER_PACKETS = 16,            /* of one client in a turn */
     SPOOLER_GROUP = 64 * 1024        /* deletes of a turn, about */
@@ -52,6 +52,8 @@ struct spooler {
     struct peer *peers;
     struct peer control;
     uint32_t peers_n;
+    bool has_unread; /* perhaps a spool is not read yet */
+    double read_at;  /* it is read from then on */
     struct member *group;
     size_t group_n, group_room;
     double now; /* of process_clock, at the beginning of the turn */

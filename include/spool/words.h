@@ -49,7 +49,7 @@ enum {
     X(TAKE, "worker", "it wants the lease of the server")                                          \
     X(DONE, "worker", "number: the place up to which all has been answered")                       \
     X(LEAVE, "worker", "it gives the lease back")                                                  \
-    X(STATE, "spooler", "number: deletes that wait for the server; nobody has its lease")          \
+    X(STATE, "spooler", "number: deletes that wait for the server, about; nobody has its lease")   \
     X(READY, "spooler",                                                                            \
       "number: the version that it speaks; all STATEs of the beginning are sent")                  \
     X(KEPT, "spooler", "number: up to it")                                                         \

@@ -21,7 +21,7 @@ struct keeping {
     uint64_t *news; /* on the board, see struct spool_desk */
 };
 
-void keeping_init(struct worker *w, uint64_t *news);
+void keeping_init(struct worker *w);
 
 /* Nothing is kept any more; what waits for an answer is given up. Before the servers are released. */
 void keeping_release(struct worker *w);
@@ -34,6 +34,9 @@ bool keeping_is_known(const struct worker *w, const char **dir);
 
 /* The script is in use: links of folders that it does not name go, once nothing waits on them. */
 void keeping_follow(struct worker *w, const struct script *s);
+
+/* Now and then: opens the gates of servers whose deletes were given up before they were said to the spooler. */
+void keeping_look(struct worker *w);
 
 /* At the end of a turn: says to the spoolers what has come. */
 void keeping_end_turn(struct worker *w);

@@ -35,6 +35,8 @@ struct spool_child {
     int control;             /* -1: likewise, or it has ended and is not reaped yet */
     bool is_over;            /* it is not started again */
     double started, backoff; /* seconds */
+    int status;              /* of the process that has ended, as wait(2) says; -1: not known yet */
+    ev_child exit_watcher;   /* in the default loop, which reaps all children */
     ev_io reader;
     ev_timer again; /* the next start; or folders are to be named to it again */
 };

@@ -74,6 +74,9 @@ void link_destroy(struct spool_link *link, const char *why);
 /* Takes a packet, if there is one. False: there is none, or the link is AWAY now. */
 bool link_read(struct spool_link *link);
 
+/* Opens the gates of servers for which nothing waits, nor may. */
+void link_tidy(struct spool_link *link);
+
 /* The server of that name; NULL: it is not gated. And the same, which is gated from now on. */
 struct spooled *link_find(const struct spool_link *link, const char *name, size_t len);
 struct spooled *link_get(struct spool_link *link, const char *name, size_t len);

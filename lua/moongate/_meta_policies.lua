@@ -210,7 +210,7 @@
 ---@field dir string  the folder in which deletes wait: an absolute path
 ---@field max_size integer|string|nil  bytes for one server; 64 MiB unless given
 ---@field max_total integer|string|nil  bytes for all servers in the folder; 1 GiB unless given
----@field max_age number?  seconds after which a delete may be dropped; unless given none is
+---@field max_age integer?  seconds after which a delete may be dropped; unless given none is
 
 ---@class moongate.ZoneFailoverOptions
 ---@field zones table<string, moongate.Route>

@@ -1,7 +1,7 @@
 /* One key: all servers are asked whether they have it, under each name that the script may give it; what several have that should be
  * equal is read; and what lies where the script never looks is deleted, if it is to be.
  *
- * The script never looks for a key in a place that is none of those that a get or a set of it may go to, in whatever case: on a miss, in place
+ * The script never looks for a key in any other place than those where a get or a set of it may go, in whatever case: on a miss, in place
  * of a server that fails, in the background. A delete names the cas that was seen: an item that a client stores meanwhile stays. */
 #include <assert.h>
 #include <stdio.h>

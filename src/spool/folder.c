@@ -209,7 +209,7 @@ static void take_file(struct folder *f, const struct entry *e, struct spool **sp
         why = "there are too many servers";
     }
     if (state == SEGMENT_GOOD)
-        spool_take(*spool, &segment);
+        spool_find(*spool, &segment);
     else
         put_aside(f, e, state, why);
 }
@@ -224,7 +224,6 @@ static bool take_all(struct folder *f)
         struct spool *spool = NULL;
         const char *base = all[i].base;
         for (; i < n && strcmp(all[i].base, base) == 0; i++) take_file(f, &all[i], &spool);
-        if (spool) spool_begin(spool);
     }
     free(all);
     return true;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "placement/hash.h"
+#include "spool/sync.h"
 
 enum { FILES_TRIED = 1000 };
 
@@ -40,6 +41,7 @@ void spool_destroy(struct spool *s)
     for (uint32_t i = 0; i < s->segments_n; i++) segment_close(&s->segments[i]);
     s->room->bytes -= s->bytes;
     known_clear(&s->known);
+    free(s->found);
     free(s->segments);
     free(s->buffer);
     free(s);
@@ -73,7 +75,7 @@ void spool_remove(struct spool *s, uint32_t n)
     assert(n <= s->segments_n);
     for (uint32_t i = 0; i < n; i++) remove_file(s, &s->segments[i]);
     s->segments_n -= n;
-    memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
+    if (s->segments_n) memmove(s->segments, s->segments + n, s->segments_n * sizeof *s->segments);
 }
 
 void spool_reset(struct spool *s)
@@ -221,7 +223,7 @@ enum spool_added spool_add(struct spool *s, const void *line, size_t len, uint32
 {
     size_t size = segment_record_size(len);
     uint64_t hash = hash_bytes64(HASH_XXH3, line, len, s->room->seed);
-    assert(spool_sane(s));
+    assert(spool_is_loaded(s) && spool_sane(s));
     if (s->failed) return SPOOL_FAILED;
     if (is_known(s, hash, line, len, now)) return SPOOL_KNOWN;
     uint64_t more = size + (spool_active(s) ? 0 : SEGMENT_HEAD);
@@ -271,13 +273,33 @@ static void roll_back(struct spool *s)
     if (s->last == s->answered) spool_reset(s);
 }
 
-int spool_sync(struct spool *s)
+int spool_write(struct spool *s)
 {
-    int error = s->failed ? s->failed : flush_and_sync(s);
+    const struct segment *active = spool_active(s);
+    if (!s->failed) s->failed = flush(s);
+    return !s->failed && active && active->synced < active->end ? active->fd : -1;
+}
+
+int spool_finish(struct spool *s, int error)
+{
+    struct segment *active = spool_active(s);
+    if (s->failed) error = s->failed;
     s->failed = 0;
-    if (error) roll_back(s);
+    if (error) {
+        roll_back(s);
+    } else {
+        if (active) active->synced = active->end;
+        s->synced = s->last;
+    }
     free(s->buffer); /* of many servers few have something to write */
     s->buffer = NULL;
     assert(spool_sane(s));
     return error;
+}
+
+int spool_sync(struct spool *s)
+{
+    struct sync one = {.spool = s, .fd = spool_write(s)};
+    sync_all(&one, 1);
+    return spool_finish(s, one.error);
 }

@@ -50,7 +50,7 @@ static void take_delete(struct spool *s, struct segment *segment,
     known_add(&s->known, hash, segment->sequence, record->begin, s->done.sequence, s->done.at);
 }
 
-void spool_take(struct spool *s, const struct segment *segment)
+static void take_file(struct spool *s, const struct segment *segment)
 {
     struct reader r;
     struct segment_record record;
@@ -128,7 +128,7 @@ static bool is_before(void *arg, const struct segment_record *record, uint64_t n
 }
 
 /* A crash may bring back files that were removed. Then what one of them says of what is done may be of another time: all is given again. */
-void spool_begin(struct spool *s)
+static void begin(struct spool *s)
 {
     if (s->is_mixed) s->done = (struct spool_place_in){.sequence = 0};
     struct spool_place_in done = s->done, place = {.sequence = done.sequence};
@@ -149,6 +149,23 @@ void spool_begin(struct spool *s)
     }
     walk(s, &place, note_time, &s->oldest);
     s->next_oldest = s->oldest;
+}
+
+void spool_find(struct spool *s, const struct segment *segment)
+{
+    s->found = reallocarray(s->found, s->found_n + 1, sizeof *s->found);
+    if (!s->found) abort();
+    s->found[s->found_n++] = *segment;
+}
+
+void spool_load(struct spool *s)
+{
+    if (!s->found_n) return;
+    for (uint32_t i = 0; i < s->found_n; i++) take_file(s, &s->found[i]);
+    free(s->found);
+    s->found = NULL;
+    s->found_n = 0;
+    begin(s);
 }
 
 /* --- giving ------------------------------------------------------------------------------------ */
@@ -242,7 +259,7 @@ void spool_return(struct spool *s)
 
 void spool_expire(struct spool *s, uint32_t now)
 {
-    if (!s->room->max_age || s->lease.holder || spool_is_dirty(s)) return;
+    if (!s->room->max_age || s->found_n || s->lease.holder || spool_is_dirty(s)) return;
     uint32_t n = 0;
     while (n < s->segments_n && is_too_old(s, s->segments[n].newest, now)) n++;
     if (!n) return;

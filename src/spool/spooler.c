@@ -4,6 +4,7 @@
 #include "spool/spooler.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "spool/spooler_state.h"
+
+static const double READ_DELAY = 0.3; /* seconds */
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
@@ -44,14 +47,14 @@ static void read_peer(struct spooler *s, struct peer *p)
 /* Milliseconds until something is to be done that no descriptor tells; -1: nothing is. */
 static int patience(const struct spooler *s)
 {
-    double wait = -1;
+    double wait = s->has_unread ? fmax(0, s->read_at - s->now) : -1;
     for (const struct folder *f = s->folders; f; f = f->next) {
         double one = -1;
         if (f->state != FOLDER_OPEN) one = f->next_try > s->now ? f->next_try - s->now : 0;
         if (f->state == FOLDER_OPEN && f->place.max_age && f->spools) one = 1;
         if (one >= 0 && (wait < 0 || one < wait)) wait = one;
     }
-    return wait < 0 ? -1 : (int)(wait * 1000) + 1;
+    return wait < 0 ? -1 : wait > 0 ? (int)(wait * 1000) + 1 : 0;
 }
 
 /* A list of what is waited for: the control socket, the folders, the peers; from malloc. */
@@ -106,6 +109,21 @@ static void close_folder(struct spooler *s, struct folder *f)
     folder_close(f);
 }
 
+/* Reads one of the spools that were found when their folder was opened; in between others get their turn. Workers connect first, and learn at
+ * once which servers have a spool: so they do not wait for what may take seconds. */
+static void read_one(struct spooler *s)
+{
+    s->has_unread = false;
+    for (struct folder *f = s->folders; f; f = f->next)
+        for (struct spool *spool = f->spools; spool; spool = spool->next) {
+            if (spool_is_loaded(spool)) continue;
+            if (s->has_unread) return;
+            s->has_unread = true;
+            spool_load(spool);
+        }
+    s->has_unread = false;
+}
+
 /* Spools of a folder that an operator has removed are gone with it. True: one was opened. */
 static bool look_at_folders(struct spooler *s)
 {
@@ -118,6 +136,10 @@ static bool look_at_folders(struct spooler *s)
             close_folder(s, f);
         }
         if (f->state != FOLDER_OPEN && folder_look(f, s->now) == FOLDER_OPEN) has_opened = true;
+    }
+    if (has_opened) {
+        s->has_unread = true;
+        s->read_at = s->now + READ_DELAY;
     }
     return has_opened;
 }
@@ -152,8 +174,10 @@ int spooler_run(int control, int32_t master, const struct spooler_counts *counts
         peers_sweep(s, false);
         log_catch_up();
         wait_and_act(s);
+        if (s->has_unread && s->now >= s->read_at) read_one(s);
     }
     words_settle(s);
+    *counts->pending = 0; /* the next one counts them, perhaps another master's */
     release(s);
     return EXIT_OK;
 }

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "spool/sync.h"
 
 static void tell_if_changed(struct spooler *s, struct folder *f, struct spool *spool)
 {
@@ -145,6 +146,7 @@ static void keep(struct spooler *s, struct peer *p, struct spool_said *said)
         return;
     }
     bool good = true;
+    spool_load(spool);
     refusals_begin(s, spool);
     while (good && spool_said_next(said, &item)) good = keep_one(s, p, spool, &item);
     refusals_end(s, p, spool);
@@ -173,6 +175,7 @@ static void lease_end(struct spooler *s, struct folder *f, struct spool *spool)
 
 static void take(struct spooler *s, struct peer *p, struct spool *spool, const char *name)
 {
+    if (spool) spool_load(spool);
     if (!spool || !spool_pending(spool)) {
         peer_say(s, p, SPOOL_STATE, 0, name);
         return;
@@ -204,6 +207,7 @@ void words_forget(struct spooler *s, const struct peer *p)
 
 uint64_t words_drop(struct spooler *s, struct folder *f, struct spool *spool)
 {
+    spool_load(spool);
     uint64_t n = spool_drop(spool);
     if (spool->lease.holder) lease_end(s, f, spool);
     spool->refused = 0;
@@ -272,11 +276,10 @@ static void refuse_group(struct spooler *s, struct spool *spool, const char *why
     }
 }
 
-static void sync_one(struct spooler *s, struct folder *f, struct spool *spool, int folder_error)
+static void finish_one(struct spooler *s, struct folder *f, struct spool *spool, int sync_error)
 {
     char why[128];
-    if (folder_error && !spool->failed) spool->failed = folder_error;
-    int error = spool_sync(spool);
+    int error = spool_finish(spool, sync_error);
     if (!error) {
         if (spool->has_failed) log_info("spool %s: written again", spool->name);
         spool->has_failed = false;
@@ -289,11 +292,21 @@ static void sync_one(struct spooler *s, struct folder *f, struct spool *spool, i
     tell_if_changed(s, f, spool);
 }
 
+/* All files of the folder that have something new, at once. */
 static void sync_folder(struct spooler *s, struct folder *f)
 {
-    int error = folder_sync(f);
+    size_t n = 0;
+    for (struct spool *spool = f->spools; spool; spool = spool->next) n += spool_is_dirty(spool);
+    struct sync *all = n ? calloc(n, sizeof *all) : NULL;
+    if (!n) return;
+    if (!all) abort();
+    n = 0;
     for (struct spool *spool = f->spools; spool; spool = spool->next)
-        if (spool_is_dirty(spool)) sync_one(s, f, spool, error);
+        if (spool_is_dirty(spool)) all[n++] = (struct sync){spool, spool_write(spool), 0};
+    int error = folder_sync(f);
+    sync_all(all, n);
+    for (size_t i = 0; i < n; i++) finish_one(s, f, all[i].spool, error ? error : all[i].error);
+    free(all);
 }
 
 /* Gives out what is due. */
@@ -313,9 +326,9 @@ static void give(struct spooler *s, struct folder *f, struct spool *spool)
 static void note_waiting(struct spool *spool)
 {
     uint64_t n = spool_pending(spool);
-    if (n && !spool->is_noted && !spool->has_failed)
+    if (n && !spool->is_noted && !spool->has_failed && spool_is_loaded(spool))
         log_info("spool %s: deletes for it wait on the disk: %" PRIu64 " so far", spool->name, n);
-    spool->is_noted = n > 0;
+    spool->is_noted = n > 0 && spool_is_loaded(spool);
 }
 
 static void answer_keeps(struct spooler *s)

@@ -58,6 +58,11 @@ void keeping_end_turn(struct worker *w)
         while (link->state == LINK_READY && say_some(link)) continue;
 }
 
+void keeping_look(struct worker *w)
+{
+    for (struct spool_link *link = w->keeping.links; link; link = link->next) link_tidy(link);
+}
+
 static struct spool_link *link_of(const struct worker *w, const char *dir)
 {
     for (struct spool_link *link = w->keeping.links; link; link = link->next)
@@ -89,8 +94,9 @@ static void look(void *about)
         while (link->state != LINK_AWAY && link_read(link)) continue;
 }
 
-void keeping_init(struct worker *w, uint64_t *news)
+void keeping_init(struct worker *w)
 {
+    uint64_t *news = &w->seat->board->memory->kept;
     w->keeping = (struct keeping){.news = news,
                                   .desk = {.keep = keep, .look = look, .about = w, .news = news}};
     w->backends.on_gated = replay_gated;

@@ -144,19 +144,36 @@ static void start(struct spool_child *s)
         return;
     }
     s->pid = pid;
+    s->status = -1;
     s->control = ends[0];
+    if (ev_is_default_loop(s->loop)) {
+        ev_child_set(&s->exit_watcher, pid, 0);
+        ev_child_start(s->loop, &s->exit_watcher);
+    }
     ev_io_set(&s->reader, s->control, EV_READ);
     ev_io_start(s->loop, &s->reader);
     log_debug("spooler[%d]: started", (int)pid);
     name_places(s);
 }
 
-/* False: it is still ending. Where there is a default loop that has reaped it, there is no status. */
+static void on_exit_of_child(struct ev_loop *loop, ev_child *watcher, int events)
+{
+    struct spool_child *s = watcher->data;
+    (void)events;
+    ev_child_stop(loop, watcher);
+    s->status = watcher->rstatus;
+}
+
+/* False: it is still ending. */
 static bool reap(struct spool_child *s)
 {
+    char how[32];
     int status = 0;
-    pid_t pid = waitpid(s->pid, &status, WNOHANG);
-    if (pid == 0) return false;
+    if (s->status < 0 && waitpid(s->pid, &status, WNOHANG) == 0) return false;
+    if (s->status < 0) s->status = status;
+    if (!s->is_over)
+        log_warn("spooler[%d]: gone: %s; another one is started", (int)s->pid,
+                 process_status_print(s->status, how, sizeof how));
     s->pid = 0;
     return true;
 }
@@ -166,13 +183,9 @@ static void on_end(struct spool_child *s)
     ev_io_stop(s->loop, &s->reader);
     close(s->control);
     s->control = -1;
-    *s->counts.pending = 0;
     if (s->answer) s->answer(s->arg, NULL);
     if (s->is_over) return;
-    double delay = next_delay(s, process_clock() - s->started);
-    log_warn("spooler[%d]: ended: started again in %g s; deletes are kept again then", (int)s->pid,
-             delay);
-    set_timer(s, delay);
+    set_timer(s, next_delay(s, process_clock() - s->started));
 }
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
@@ -222,6 +235,8 @@ void spool_child_init(struct spool_child *s, struct ev_loop *loop)
 {
     *s = (struct spool_child){.loop = loop, .control = -1};
     ev_init(&s->reader, on_readable);
+    ev_child_init(&s->exit_watcher, on_exit_of_child, 0, 0);
+    s->exit_watcher.data = s;
     ev_init(&s->again, on_again);
     s->reader.data = s->again.data = s;
 }
@@ -263,6 +278,7 @@ void spool_child_leave(struct spool_child *s)
     if (!s->loop) return;
     ev_timer_stop(s->loop, &s->again);
     ev_io_stop(s->loop, &s->reader);
+    ev_child_stop(s->loop, &s->exit_watcher);
     if (s->control >= 0) close(s->control);
     s->control = -1;
     s->pid = 0;
@@ -280,5 +296,6 @@ void spool_child_release(struct spool_child *s)
         if (!end.revents) kill(s->pid, SIGKILL);
     }
     if (s->pid) (void)reap(s);
+    if (s->places_n) *s->counts.pending = 0; /* it may have been killed */
     spool_child_leave(s);
 }

@@ -207,20 +207,25 @@ static void take_state(struct spool_link *link, const struct spool_said *said)
         replay_try(s);
 }
 
+/* A delete may have been given up before it was said. */
+void link_tidy(struct spool_link *link)
+{
+    struct spooled *next;
+    for (struct spooled *s = link->servers; s && link->state == LINK_READY; s = next) {
+        next = s->next;
+        if (!s->waits && !is_owed(s)) drop(s);
+    }
+}
+
 /* All STATEs of the beginning have come: the others have nothing that waits. */
 static void take_ready(struct spool_link *link)
 {
-    struct spooled *next;
     link->state = LINK_READY;
     if (link->is_told) log_info("spool %s: there is a spooler", link->dir);
     link->is_told = false;
-    for (struct spooled *s = link->servers; s; s = next) {
-        next = s->next;
-        if (s->waits)
-            replay_try(s);
-        else if (!is_owed(s))
-            drop(s);
-    }
+    link_tidy(link);
+    for (struct spooled *s = link->servers; s && link->state == LINK_READY; s = s->next)
+        if (s->waits) replay_try(s);
 }
 
 /* Others are to see the number before this worker's client sees an answer: they read their links then. */
@@ -341,6 +346,9 @@ void link_destroy(struct spool_link *link, const char *why)
     if (link->state != LINK_AWAY) leave(link, why);
     ev_timer_stop(w->loop, &link->retry);
     give_up(&link->fresh, why);
-    while (link->servers) drop(link->servers);
+    for (struct spooled *s = link->servers, *next; s; s = next) {
+        next = s->next;
+        drop(s);
+    }
     free(link);
 }

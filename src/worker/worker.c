@@ -189,6 +189,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     backends_sweep(&w->backends);
     succession_note_pools(w);
     certificates_look(w);
+    keeping_look(w);
     count_time(w);
     if (w->seat->channel < 0) alone_look(w);
     log_catch_up();
@@ -363,7 +364,7 @@ static int serve(struct worker *w)
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
-    keeping_init(w, &w->seat->board->memory->kept);
+    keeping_init(w);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);

@@ -2,8 +2,8 @@
 --
 --     mg.spool_deletes { users, dir = "/var/spool/moongate" }
 --
--- delete and md go to the pool. Where their server is down, late, busy or lost, they are kept for it, and the client gets
--- NOT_FOUND or NF once they are on the disk. As long as deletes wait for a server, it counts as down for everything else.
+-- delete and md go to the pool. Where their server is down, late, busy or lost, they are kept for it, and the client
+-- gets NOT_FOUND or NF once they are on the disk. While deletes wait for a server, it is down for everything else.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 local policy = require "moongate.policy"
@@ -13,10 +13,10 @@ local C, script = abi.C, abi.script
 local DELETE, MD = C.mg_find_command("delete", 6), C.mg_find_command("md", 2)
 
 local known = {
-    dir = options.text "the path of a folder",     -- where they are kept
-    max_size = options.size(65536, 2 ^ 40),         -- bytes for one server
-    max_total = options.size(65536, 2 ^ 40),        -- bytes for all servers of the folder
-    max_age = options.number(1, 31536000, "seconds"), -- older ones may be dropped
+    dir = options.text "the path of a folder", -- where they are kept
+    max_size = options.size(65536, 2 ^ 40),    -- bytes for one server
+    max_total = options.size(65536, 2 ^ 40),   -- bytes for all servers of the folder
+    max_age = policy.count(1, 31536000),       -- seconds; older ones may be dropped
 }
 
 --- @param spec table  a pool, and options

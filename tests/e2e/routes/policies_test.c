@@ -3,6 +3,7 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 
 #include <glob.h>
@@ -211,25 +212,30 @@ static const struct play plays[] = {
      {{'a', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', SET("k"), ERROR}}},
     {"mg.hash { d }", {{'m', SET("k"), ERROR}}},
     {"mg.random { d, d }", {{'m', SET("k"), ERROR}}},
+    {"mg.spool_deletes { d, dir = spool }",
+     {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}, {'m', "delete k\r\n", "NOT_FOUND\r\n"}}},
     {"mg.staging { a, d }",
      {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', "delete k\r\n", "DELETED\r\n"}}},
     {"mg.staging { d, a }", {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}}},
 };
 
 static struct memcached *servers[2];
+static const char *folder;
 
 static const char *script_with(const char *route)
 {
     return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
                     "local d = mg.pool { '%s', name = 'd' }\n"
+                    "local spool = '%s/spool'\n"
                     "return %s\n",
                  memcached_address(servers[0]), memcached_address(servers[1]), address_of_nobody(),
-                 route);
+                 folder, route);
 }
 
 static struct moongate *moongate_with(const char *route)
 {
     for (int i = 0; i < 2; i++) servers[i] = memcached_start(NULL);
+    folder = program_folder();
     return moongate_start(script_with(route), NULL);
 }
 

@@ -202,12 +202,17 @@ static void kill_all(void)
 
 static void go_wrong(void)
 {
-    switch (random_below(&seed, 16)) {
-    case 0: kill_a_child(false); break;
-    case 1: kill_a_child(true); break;
-    case 2:
+    switch (random_below(&seed, 32)) {
+    case 0: kill_all(); break;
+    case 1:
+    case 2: kill_a_child(false); break;
     case 3:
-    case 4: stop_or_go(); break;
+    case 4: kill_a_child(true); break;
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 9: stop_or_go(); break;
     default: harm_a_server(); break;
     }
 }
@@ -260,7 +265,7 @@ static double seconds_of(const char *name, double usual)
 static void what_was_deleted_is_never_found_again(void **state)
 {
     begin("");
-    double end = stage_now() + seconds_of("SPOOL_SECONDS", 5);
+    double end = stage_now() + seconds_of("SPOOL_FAULTS_SECONDS", 5);
     while (stage_now() < end) {
         round_no++;
         store_all();

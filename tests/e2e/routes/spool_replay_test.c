@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include "lib/memcached.h"
+
 /* --- replay ------------------------------------------------------------------------------------ */
 
 static void what_waits_is_replayed_in_order_before_anything_is_read(void **state)
@@ -64,6 +66,39 @@ static void words_that_the_server_does_not_know_become_a_plain_delete(void **sta
     backend_answers(b, "CLIENT_ERROR no\r\n");
     assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 2);
     moongate_sees_log(m, "a spooled delete is left out: the server says CLIENT_ERROR no");
+}
+
+/* A server without meta commands: md is said as a delete, and what no delete says becomes one. */
+static void an_old_server_gets_the_words_that_it_knows(void **state)
+{
+    prepare();
+    backend_is(b, 2, "VERSION 1.4.25\r\n", "ERROR\r\n");
+    spooler_has(spooler, server, 3);
+    begin("");
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    spooler_gives(spooler, server, 1, "md a k\r\n", "md b I T30\r\n", "delete noreply 0\r\n", NULL);
+    backend_sees(b, "delete a\r\ndelete b\r\ndelete noreply 0\r\n");
+    backend_answers(b, "DELETED\r\nNOT_FOUND\r\nDELETED\r\n");
+    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 3);
+}
+
+static void a_server_in_the_binary_protocol_gets_frames(void **state)
+{
+    struct memcached *real = memcached_start(NULL);
+    struct client *direct = client_connects_to(memcached_address(real));
+    server = memcached_address(real);
+    spooler = spooler_listens();
+    spooler_has(spooler, server, 3);
+    client_asks(direct, "set a 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(direct, "set b 0 0 1\r\nx\r\n", "STORED\r\n");
+    begin(", protocol = 'binary'");
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    client_asks(c, "get a\r\n", gated());
+    spooler_gives(spooler, server, 1, "delete a\r\n", "md b I\r\n", "delete none\r\n", NULL);
+    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 3);
+    client_asks(direct, "get a b\r\n", "END\r\n");
+    spooler_says(spooler, SPOOL_STATE, 0, server);
+    client_asks(c, "get a\r\n", "END\r\n");
 }
 
 static void a_lease_of_another_worker_is_waited_for(void **state)
@@ -150,6 +185,31 @@ static void a_spooler_that_talks_nonsense_is_left(void **state)
     client_asks(c, "get a\r\n", gated());
 }
 
+/* --- reloads ----------------------------------------------------------------------------------- */
+
+static void a_script_without_the_policy_reads_the_server_and_one_with_it_does_not(void **state)
+{
+    prepare();
+    spooler_has(spooler, server, 1);
+    const char *with = textf(MG "return mg.spool_deletes { mg.pool { '%s' }, dir = '%s' }\n",
+                             server, spooler_dir(spooler));
+    m = moongate_start(with, NULL);
+    c = client_connects(m);
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    client_asks(c, "get k\r\n", gated());
+    moongate_reloads(m, script_of_one(server, ""));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    moongate_reloads(m, with);
+    client_asks(c, "get k\r\n", gated());
+    moongate_gets_script(m, "return 5\n");
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "generation 3 goes on");
+    client_asks(c, "get k\r\n", gated());
+}
+
 /* --- the end ----------------------------------------------------------------------------------- */
 
 static void a_drain_waits_for_what_is_being_kept(void **state)
@@ -174,6 +234,9 @@ int main(void)
         play(what_waits_is_replayed_in_order_before_anything_is_read),
         play(what_the_server_did_not_answer_stays_with_the_spooler),
         play(words_that_the_server_does_not_know_become_a_plain_delete),
+        play(an_old_server_gets_the_words_that_it_knows),
+        play(a_server_in_the_binary_protocol_gets_frames),
+        play(a_script_without_the_policy_reads_the_server_and_one_with_it_does_not),
         play(a_lease_of_another_worker_is_waited_for),
         play(what_was_said_is_said_again_to_the_next_spooler),
         play(the_gate_stays_closed_while_there_is_no_spooler),

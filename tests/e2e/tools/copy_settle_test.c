@@ -104,7 +104,7 @@ static void keys_in_base64_are_put_right(void **state)
     client_asks(s.at_b, "mg YiB4 b v f\r\n", "VA 1 f7\r\nx\r\n");
 }
 
-static void a_key_that_lies_in_several_old_places_is_as_the_first_has_it(void **state)
+static void of_several_old_places_the_first_counts(void **state)
 {
     struct moving s = moving_starts();
     struct memcached *c = memcached_start(NULL);
@@ -264,7 +264,7 @@ int main(void)
         play(the_new_place_gets_what_the_old_one_has),
         play(lifetimes_are_put_right),
         play(keys_in_base64_are_put_right),
-        play(a_key_that_lies_in_several_old_places_is_as_the_first_has_it),
+        play(of_several_old_places_the_first_counts),
         play(each_copy_of_the_new_script_is_put_right),
         play(any_version_with_any_other),
         play(a_dry_run_only_counts),

@@ -122,7 +122,7 @@ static const char *const mistakes[][2] = {
     {"mg.spool_deletes { a, dir = '/x', max_size = '1k' }", "option 'max_size' takes a number from"},
     {"mg.spool_deletes { a, dir = '/x', max_size = '2m', max_total = '1m' }",
      "max_size: it is more than max_total"},
-    {"mg.spool_deletes { a, dir = '/x', max_age = '1h' }", "option 'max_age' takes seconds"},
+    {"mg.spool_deletes { a, dir = '/x', max_age = '1h' }", "option 'max_age' takes a number from 1 to 31536000"},
     {"mg.shadow { a, to = b }", "wants 'share', 'keys' or 'index_range'"},
     {"mg.shadow { a, to = b, keys = { 0.5, 0.5 } }", "{ from, to } with from below to"},
     {"mg.shadow { a, to = b, keys = 2 }", "option 'keys' takes a share from 0 to 1"},

@@ -5,6 +5,7 @@
  */
 #include "unit/spool/spooler_host.h"
 
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -65,16 +66,22 @@ static bool is_spool(const char *name)
 
 static bool refuses_now(void)
 {
-    if (!is_spooler || !fails || lrand48() % 20) return false;
+    if (!is_spooler || !fails || lrand48() % 5) return false;
     errno = EIO;
     return true;
 }
 
+/* Of several threads at once. */
 int fdatasync(int fd)
 {
-    if (refuses_now()) return -1;
-    if (is_spooler) copy_to_stable(fd);
-    return (int)syscall(SYS_fdatasync, fd);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    bool refuses = refuses_now();
+    if (is_spooler && !refuses) copy_to_stable(fd);
+    pthread_mutex_unlock(&lock);
+    if (!refuses) return (int)syscall(SYS_fdatasync, fd);
+    errno = EIO;
+    return -1;
 }
 
 static void note_entry(const char *path, void *arg)

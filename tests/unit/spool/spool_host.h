@@ -97,6 +97,7 @@ static struct folder *opened_as(const struct spool_place *place)
 {
     struct folder *f = folder_create(place, (int32_t)getpid());
     assert_int_equal(folder_look(f, 0), FOLDER_OPEN);
+    for (struct spool *s = f->spools; s; s = s->next) spool_load(s);
     return f;
 }
 

@@ -64,6 +64,29 @@ static void a_new_process_goes_on_behind_what_is_done(void **state)
     folder_destroy(f);
 }
 
+static void a_spool_counts_before_it_is_read(void **state)
+{
+    struct folder *f = opened();
+    struct spool *s = spool_of(f, SERVER);
+    for (unsigned i = 0; i < 3; i++) keep(f, s, line_of(i));
+    folder_destroy(f);
+
+    struct spool_place place = usual();
+    f = folder_create(&place, (int32_t)getpid());
+    assert_int_equal(folder_look(f, 0), FOLDER_OPEN);
+    s = folder_find(f, SERVER, strlen(SERVER));
+    assert_non_null(s);
+    assert_false(spool_is_loaded(s));
+    assert_int_equal(spool_pending(s), 1);
+    folder_sweep(f);
+    assert_int_equal(f->spools_n, 1);
+    spool_load(s);
+    spool_load(s);
+    assert_int_equal(spool_pending(s), 3);
+    assert_replays(s, 0, 3);
+    folder_destroy(f);
+}
+
 static void what_is_returned_is_given_again(void **state)
 {
     struct folder *f = opened();
@@ -305,6 +328,7 @@ int main(void)
         test(what_was_kept_is_given_in_order_by_the_next_process),
         test(what_is_not_synced_is_not_given),
         test(a_new_process_goes_on_behind_what_is_done),
+        test(a_spool_counts_before_it_is_read),
         test(what_is_returned_is_given_again),
         test(the_same_line_is_kept_once_until_it_is_given_out),
         test(a_long_outage_keeps_each_key_once),

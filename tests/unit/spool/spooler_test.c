@@ -44,8 +44,10 @@ static void a_worker_learns_at_the_beginning_what_waits(void **state)
     sees_end(&b);
     p = usual_spooler();
     a = worker_connects();
-    sees_state(&a, SERVER, 2);
+    sees_state(&a, SERVER, 1); /* or more: the spool is not read yet */
     (void)sees(&a, SPOOL_READY, "");
+    says(&a, SPOOL_TAKE, 0, SERVER);
+    (void)sees_lines(&a, 0, 1);
     worker_goes(&a);
     spooler_ends(&p);
 }
@@ -76,6 +78,35 @@ static void what_comes_while_the_disk_is_busy_is_one_group(void **state)
     assert_int_equal(p.counted->pending, 3 * EACH);
     for (int i = 0; i < 3; i++) worker_goes(&w[i]);
     spooler_ends(&p);
+}
+
+static void deletes_for_many_servers_come_to_the_disk_together(void **state)
+{
+    enum { MANY = 60 };
+    struct process p = usual_spooler();
+    struct worker w = fresh_worker();
+    struct spool_said said;
+    char name[32];
+    uint64_t kept = 0;
+    kill(p.pid, SIGSTOP);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "10.0.1.%u:11211", i);
+        keeps_line(&w, name, line_of(i));
+    }
+    kill(p.pid, SIGCONT);
+    while (kept < MANY) {
+        assert_true(hears(&w, &said, PATIENCE));
+        if (said.head.word == SPOOL_KEPT) kept = said.head.number;
+    }
+    spooler_is_killed(&p);
+    sees_end(&w);
+    struct folder *f = opened();
+    assert_int_equal(f->spools_n, MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "10.0.1.%u:11211", i);
+        assert_replays(spool_of(f, name), i, 1);
+    }
+    folder_destroy(f);
 }
 
 static void one_worker_replays_and_all_learn_when_it_is_done(void **state)
@@ -238,7 +269,7 @@ static void of_two_spoolers_one_has_the_folder_and_the_other_follows(void **stat
     spooler_ends(&second);
     sees_end(&w);
     w = worker_connects();
-    sees_state(&w, SERVER, 2);
+    sees_state(&w, SERVER, 1);
     worker_goes(&w);
     spooler_ends(&third);
 }
@@ -323,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(a_worker_learns_at_the_beginning_what_waits),
         test(what_comes_while_the_disk_is_busy_is_one_group),
+        test(deletes_for_many_servers_come_to_the_disk_together),
         test(one_worker_replays_and_all_learn_when_it_is_done),
         test(a_lease_goes_on_when_its_worker_leaves_or_dies),
         test(a_full_spool_refuses_and_says_why),
