@@ -12,6 +12,7 @@
 #include "move/keyfile.h"
 #include "move/load.h"
 #include "move/plan.h"
+#include "move/sieve.h"
 
 enum {
     COPY_DUMPS = 8,        /* servers whose keys are listed and looked at at a time */
@@ -82,6 +83,8 @@ enum copy_step {
 struct copy_source {
     struct copy *copy;
     struct dump dump;
+    struct sieve seen;   /* keys of a dump that may miss some: a second one follows it */
+    bool is_second;      /* that one runs, or has ended */
     struct keyfile keys; /* open from LISTS to READS */
     enum copy_step step;
     uint32_t server;

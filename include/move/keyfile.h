@@ -1,7 +1,7 @@
 /* keyfile: keys of a dump that wait to be looked at, in the order in which they came; in a file without a name, as they may be many.
  *
- * A struct inside its owner's, which releases it. Why there is one: memcached before 1.6.3x holds a lock of its hash table while the reader
- * of a dump makes it wait, so a dump is read as fast as it comes. The file is in TMPDIR, or in /tmp.
+ * A struct inside its owner's, which releases it. Why there is one: a server has one dump at a time, and its crawler does nothing else
+ * meanwhile, so a dump is read as fast as it comes. The file is in TMPDIR, or in /tmp.
  */
 #ifndef MOONGATE_MOVE_KEYFILE_H
 #define MOONGATE_MOVE_KEYFILE_H

@@ -51,6 +51,8 @@
     FOREIGN_OPTIONS(X)                                                                             \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object")                            \
+    X(report, STRING, 0, "report", "FILE.html", "",                                                \
+      "write a page for people, too, with plots: one file that a browser shows")                   \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take for a request; the replay ends there (0: no limit)")  \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
@@ -75,6 +77,7 @@ struct replay_options {
     FOREIGN_FIELDS;
     struct option_list servers;
     bool json;
+    const char *report; /* NULL: not given */
     double script_timeout;
     uint64_t max_value; /* 0: not given */
     bool verbose;
@@ -94,5 +97,8 @@ double replay_moved(const struct replay_results *r);
 /* For people; for programs. */
 void replay_print(const struct replay_results *r, FILE *out);
 void replay_print_json(const struct replay_results *r, FILE *out);
+
+/* Writes the page. What was at that path stays until the new page is whole. False after a complaint. */
+bool replay_save_page(const struct replay_results *r, const char *path);
 
 #endif

@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-static const double TIME = 0.01;                /* of what the worker works */
+static const double TIME = 0.007;               /* of what the worker works */
 static const double BYTES = 24.0 * 1024 * 1024; /* a second */
-static const double BURST = 0.5;                /* seconds */
+static const double BURST = 0.7;                /* seconds */
 static const double LOST_AGAIN = 0.2;  /* seconds until it is lowered again for a slow reader */
 static const double RAISE_BELOW = 0.4; /* of the budget */
 static const double PATIENCE = 1, PATIENCE_MOST = 64, STEADY = 10; /* seconds */

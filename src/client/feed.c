@@ -30,8 +30,9 @@ enum {
 };
 
 static const double AGE = 0.2, END_LIMIT = 1;            /* seconds */
-static const double LOOK_TIME = 0.007, LOOK_BURST = 0.1; /* of what the worker works; seconds */
-static const double WORKED_EVERY = 0.02, WORKED_LEAST = 0.25;      /* seconds; of the time */
+static const double LOOK_TIME = 0.005, LOOK_BURST = 0.1; /* of what the worker works; seconds */
+static const double WORKED_EVERY = 0.02, WORKED_LEAST = 0.35;      /* seconds; of the time */
+static const double PAY_EVERY = 0.0005, PAY_MOST = 50000;          /* seconds; nanoseconds */
 static const double COST_FIRST = 100, COST_MOST = 20000, LOOK = 3; /* nanoseconds */
 
 _Static_assert(FEED_BLOCKS > TAKE_MOST / ROOM + 1, "the longest take fits");
@@ -350,6 +351,8 @@ static double worked(struct feed *f, double now)
 /* What was spent on this turn and the ones before it decides about the share. */
 static void pay(struct feed *f, double now)
 {
+    bool is_little = f->spent < PAY_MOST && !f->has_lost;
+    if (is_little && now - f->budget.at < PAY_EVERY) return; /* turns may be very short */
     struct budget_bill bill = {.worked = worked(f, now),
                                .seconds = f->spent * 1e-9,
                                .bytes = f->bytes,

@@ -55,15 +55,21 @@ static inline __attribute__((always_inline)) struct reply *append(struct client 
     return reply;
 }
 
+/* Rare: it would make the usual way longer. */
+static void __attribute__((noinline))
+watch(struct reply *reply, const struct request *r, uint32_t keys)
+{
+    struct clients *set = reply->client->set;
+    if (set->sighting.is_on || keys > 1 || feed_wants(&set->feed, r)) sight_begin(reply, r, keys);
+}
+
 struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
 {
     struct reply *reply = append(c, r->command_id, keys);
     reply->quiet = r->meta & META_QUIET;
     if (r->meta & (META_KEY | META_OPAQUE)) reply_keep_echo(reply, r);
     if (keys > 1) parts_create(reply, keys);
-    if (__builtin_expect(c->turn->is_watched, 0) &&
-        (c->set->sighting.is_on || keys > 1 || feed_wants(&c->set->feed, r)))
-        sight_begin(reply, r, keys);
+    if (__builtin_expect(c->turn->is_watched, 0)) watch(reply, r, keys);
     return reply;
 }
 

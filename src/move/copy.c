@@ -170,7 +170,7 @@ static void look_at_service(struct copy *c)
     c->was_stopped = true;
 }
 
-/* Clients on this machine come first. Not before all keys are listed: memcached may hold a lock of theirs while we do not read, see dump.c. */
+/* Clients on this machine come first. Not before all keys are listed: the server's crawler waits for us. */
 static void look_at_priority(struct copy *c)
 {
     if (c->is_lowered || isinf(c->how->rate)) return;
@@ -245,7 +245,6 @@ static void watch(struct copy *c)
     ev_prepare_start(loop, &c->pump);
     ev_signal_start(loop, &c->interrupted);
     ev_signal_start(loop, &c->terminated);
-    signal(SIGTSTP, SIG_IGN); /* a reader that was stopped would hold up clients, as above */
 }
 
 static void unwatch(struct copy *c)
@@ -255,7 +254,6 @@ static void unwatch(struct copy *c)
     ev_prepare_stop(loop, &c->pump);
     ev_signal_stop(loop, &c->interrupted);
     ev_signal_stop(loop, &c->terminated);
-    signal(SIGTSTP, SIG_DFL);
 }
 
 /* --- from outside ------------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * before are settled, until the server has not answered for as long as the patience. It does not begin from zero: each COPY_EPOCH keys
  * are an epoch, and when all keys of the first epochs are settled, the last of these keys is the marker. The next dump skips all
  * up to it. That is safe where a dump goes by the hash table, in a table of the same size of the same process: a key's place among the others does
- * not change there. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
+ * not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that are used meanwhile; so a second one follows
+ * it at once, of which only those keys count that the first one has not named (sieve). A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
  *
  * A server that has lost its connections may have been restarted, and then it has lost what it named. So before it is asked for anything
  * it is asked for its statistics. After a restart an item that is not there is lost, and not one that has expired.
@@ -49,7 +50,7 @@ static void advance(struct copy_source *s)
 {
     while (s->epochs && s->epochs->open == 0 && !s->epochs->is_spoiled) {
         struct copy_epoch *e = s->epochs;
-        if (e->keys > 0) {
+        if (e->keys > 0 && s->dump.is_ordered) {
             s->has_marker = true;
             s->is_resumed = false;
             s->failing_since = 0;
@@ -191,8 +192,12 @@ static void read_keys(struct copy_source *s)
 static void on_key(void *owner, const struct dump_key *key)
 {
     struct copy_source *s = owner;
+    if (!s->dump.is_ordered) {
+        s->skips = s->has_marker = false;
+        if (!s->seen.bits) sieve_open(&s->seen, s->about.items);
+        if (sieve_put(&s->seen, &key->key)) return;
+    }
     s->listed++;
-    if (!s->dump.is_ordered) s->skips = s->has_marker = false;
     int error = keyfile_put(&s->keys, key);
     if (!error) return;
     dump_close(&s->dump);
@@ -279,6 +284,12 @@ static void on_end(void *owner, const char *why, bool cannot)
         s->retry_at = now_of(s) + RETRY;
         return;
     }
+    if (!why && !s->dump.is_ordered && !s->is_second) {
+        s->is_second = true;
+        dump_begin(&s->dump, s->copy->tier, s->server);
+        return;
+    }
+    sieve_close(&s->seen);
     s->step = COPY_READS;
     s->cannot = cannot;
     if (!why) return;
@@ -314,7 +325,8 @@ static void begin_dump(struct copy_source *s, bool checks)
         s->step = COPY_LISTS;
         s->dumps++;
         s->listed = 0;
-        s->cannot = false;
+        s->cannot = s->is_second = false;
+        sieve_close(&s->seen);
         drop_epochs(s);
         open_epoch(s);
         int error = keyfile_open(&s->keys);
@@ -402,6 +414,7 @@ void copy_source_release(struct copy_source *s)
 {
     dump_close(&s->dump);
     keyfile_close(&s->keys);
+    sieve_close(&s->seen);
     drop_epochs(s);
     copy_items_drop(&s->queue);
 }

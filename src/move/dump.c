@@ -2,13 +2,14 @@
  * for the second one, so they are tried, the best first. A server that does not know them answers ERROR, or BADCLASS where it
  * takes `hash` for a class; then the next ones are asked.
  *
- *   mgdump hash     1.6.2x and later. Says which keys were stored in base64. By the hash table, so no key that stays is missed, and
- *                   the order is the same while the table is
- *   metadump hash   1.6.9. Says when keys expire. Keys are encoded as in URLs
- *   metadump all    1.4.31. By the lists of LRU: a key that is used meanwhile may be listed twice, or be missed
+ *   mgdump hash     1.6.38. Says which keys were stored in base64. By the hash table, so no key that stays is missed, and the
+ *                   order is the same while the table is
+ *   metadump all    1.4.31. Says when keys expire. Keys are encoded as in URLs. By the lists of LRU: a key that is used meanwhile may be
+ *                   listed twice, or be missed: it moves to a list that was read already
  *
- * memcached 1.6.9 and 1.6.18, asked for `hash`, hold a lock of a part of their keys while a dump's reader keeps them waiting; clients wait
- * for it, too. So no dump is ever paused: what is to be done with its keys slowly goes through a keyfile.
+ * There is a third one, `metadump hash`, but memcached 1.6.9 and 1.6.18 hold a lock of a part of their keys while the reader of that
+ * keeps them waiting, and clients wait for it, too. If the reader stopped, so would the server. Nor is any other dump paused: what is
+ * done with its keys slowly goes through a keyfile.
  *
  * Before it counts as whole, the answer must have ended with its own last line: a connection that ends before it is a failure.
  */
@@ -30,7 +31,6 @@ static const struct {
     enum dump_kind kind;
     bool is_ordered;
 } WORDS[] = {{"lru_crawler mgdump hash", DUMP_MG, true},
-             {"lru_crawler metadump hash", DUMP_META, true},
              {"lru_crawler metadump all", DUMP_META, false}};
 
 enum { WORDS_N = sizeof WORDS / sizeof *WORDS };

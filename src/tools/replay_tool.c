@@ -220,6 +220,7 @@ static int run(const struct replay_options *o)
         (void)output_flush();
         warn(r);
         code = complain(r);
+        if (o->report && !replay_save_page(r, o->report) && code == EXIT_OK) code = EXIT_SYSTEM;
     }
     free(r);
     return code;

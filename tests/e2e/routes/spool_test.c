@@ -288,7 +288,7 @@ static void a_delete_by_another_worker_is_known_before_a_request_is_routed(void 
     client_asks(other, "get on\r\n", "END\r\n");
     for (int i = 0; i < 6; i++) {
         client_sends(other, "get x\r\n");
-        stage_turns(150);
+        for (double till = stage_now() + 0.15; stage_now() < till;) stage_turns(10);
         client_sends(c, "delete k\r\n");
         while (!backend_has_input(b)) (void)backend_turns_to_input(b);
         backend_sees(b, "delete k\r\n");

@@ -8,9 +8,10 @@
     "STAT pid 7\r\nSTAT uptime 100\r\nSTAT version 1.6.18\r\nSTAT curr_items 3\r\n"                \
     "STAT hash_power_level 16\r\nEND\r\n"
 #define MGDUMP     "lru_crawler mgdump hash\r\n"
-#define METADUMP   "lru_crawler metadump hash\r\n"
 #define BY_LISTS   "lru_crawler metadump all\r\n"
 #define FETCH(key) "mg " key " v f t c u\r\n"
+
+#define LINE(key) "key=" key " exp=-1 la=1 cas=1 fetch=no cls=1 size=60\n"
 
 /* The old script has the server that the test plays, the new one a real one. */
 struct played {
@@ -44,16 +45,18 @@ static void is_asked_and_answers(struct played *p, const char *question, const c
     backend_answers(p->b, answer);
 }
 
+/* Such a list may miss keys, so it is asked for twice; what it names twice counts once. */
 static void words_are_tried_until_the_server_knows_them(void **state)
 {
     struct played p = plays(STATS, "");
     is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
-    is_asked_and_answers(&p, METADUMP, "BADCLASS invalid class id\r\n");
-    is_asked_and_answers(&p, BY_LISTS,
-                         "key=b%31 exp=-1 la=1 cas=1 fetch=no cls=1 size=60\nEND\r\n");
+    is_asked_and_answers(&p, BY_LISTS, "END\r\n");
+    is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
+    is_asked_and_answers(&p, BY_LISTS, LINE("b%31") LINE("b1") "END\r\n");
     is_asked_and_answers(&p, FETCH("b1"), "VA 1 f5 t-1 c8\r\nx\r\n");
     struct run run = copy_ends(p.copy);
     exits(run, WHOLE);
+    copy_counts(run, "listed", 1);
     copy_counts(run, "copied", 1);
     client_asks(p.s.at_b, "get b1\r\n", "VALUE b1 5 1\r\nx\r\nEND\r\n");
 }
@@ -63,7 +66,6 @@ static void a_server_that_cannot_list_its_keys_is_named(void **state)
     struct played p = plays(
         "STAT pid 7\r\nSTAT uptime 9\r\nSTAT version 1.4.25\r\nSTAT curr_items 3\r\nEND\r\n", "");
     is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
-    is_asked_and_answers(&p, METADUMP, "ERROR\r\n");
     is_asked_and_answers(&p, BY_LISTS, "ERROR\r\n");
     struct run run = copy_ends(p.copy);
     exits(run, LOSES);

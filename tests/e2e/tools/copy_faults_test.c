@@ -1,5 +1,7 @@
 /* moongate copy in front of servers that fail, ended at any time, and at the rates that it is given. */
 #include "lib/moving.h"
+#include "lib/servers.h"
+#include "lib/versions.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -37,10 +39,21 @@ static struct run stops_at(const struct moving *s, unsigned long n, const char *
     return copy_ends(r);
 }
 
+/* In front of the newest server at hand: older ones list their keys in no order. */
+static struct moving moving_of_newest(void)
+{
+    struct server all[SERVERS_MAX];
+    size_t n = servers_at_hand(all);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].suite, "forky") == 0)
+            return moving_between(memcached_start_of(all[i].path, NULL), memcached_start(NULL));
+    return moving_starts();
+}
+
 /* Once before the first keys are settled that a marker stands for, and once behind them. */
 static void a_signal_ends_it_with_a_state(void **state)
 {
-    struct moving s = moving_starts();
+    struct moving s = moving_of_newest();
     const char *file = textf("%s/state", program_folder());
     stores_many(s.at_a, "b", MANY);
     struct run run = stops_at(&s, 200, file);
@@ -49,11 +62,12 @@ static void a_signal_ends_it_with_a_state(void **state)
     has(run.err, "the same command goes on from here");
     has(content_of(file), "\nbegun ");
     exits(stops_at(&s, 1200, file), LOSES);
-    has(content_of(file), "\nat ");
+    bool is_ordered = versions_compare(memcached_version(s.a), "1.6.38") >= 0;
+    has(content_of(file), is_ordered ? "\nat " : "\nbegun ");
     run = moongate_runs("copy", s.old, s.new, "--json", "--repeat", "--passes", "1", "--rate",
                         "max", "--state", file, NULL);
     exits(run, WHOLE);
-    copy_counts(run, "done_before", 1024);
+    copy_counts(run, "done_before", is_ordered ? 1024 : 0);
     assert_int_equal(count_of(s.at_b, "b", MANY), MANY);
 }
 

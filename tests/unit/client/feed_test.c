@@ -316,7 +316,7 @@ static void a_feed_without_time_for_all_keys_rests_and_counts_what_it_misses(voi
         turns(0.001);
         reads(&s);
     }
-    /* This process has worked less than 0.25 of that time or little more: 0.007 of it, of 0.1 that it would take. */
+    /* This process has worked less than 0.35 of that time or little more: 0.005 of it, of 0.1 that it would take. */
     double part = (double)looked / TURNS / A_TURN;
     if (part < 0.015 || part > 0.08) fail_msg("looks at %g of the keys", part);
     feed_end(&feed, now);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "move/keyfile.h"
+#include "move/sieve.h"
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
@@ -113,6 +114,34 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
     unsetenv("TMPDIR");
 }
 
+/* --- sieve -------------------------------------------------------------------------------------- */
+
+static struct tier_key number_key(uint32_t n)
+{
+    struct tier_key key = {.len = 0};
+    key.len = (uint16_t)snprintf((char *)key.bytes, sizeof key.bytes, "user:%u", n);
+    return key;
+}
+
+static void keys_that_were_seen_are_known_and_few_others(void **state)
+{
+    enum { N = 100000 };
+    struct sieve s = {.bits = NULL};
+    uint32_t wrong = 0;
+    sieve_open(&s, N);
+    for (uint32_t i = 0; i < N; i++) {
+        struct tier_key key = number_key(i);
+        wrong += sieve_put(&s, &key);
+    }
+    assert_true(wrong < N / 1000);
+    for (uint32_t i = 0; i < N; i++) {
+        struct tier_key key = number_key(i);
+        assert_true(sieve_put(&s, &key));
+    }
+    sieve_close(&s);
+    sieve_close(&s);
+}
+
 /* --- lines of dumps ----------------------------------------------------------------------------- */
 
 static void says(enum dump_kind kind, const char *line, const char *key, bool is_base64,
@@ -161,6 +190,7 @@ int main(void)
         cmocka_unit_test(reading_follows_writing),
         cmocka_unit_test(a_full_disk_is_an_error),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
+        cmocka_unit_test(keys_that_were_seen_are_known_and_few_others),
         cmocka_unit_test(lines_of_metadump_are_read),
         cmocka_unit_test(lines_of_mgdump_are_read),
     };

@@ -117,12 +117,45 @@ static void options_that_do_not_fit_are_refused(void **state)
     has(run.err, "/nowhere/tape");
 }
 
+static char *text_at(const char *path)
+{
+    FILE *from = fopen(path, "re");
+    if (!from) return NULL;
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, from) > 0);
+    fclose(from);
+    return text;
+}
+
+static void the_page_says_what_was_found(void **state)
+{
+    struct tape t = usual_tape(100);
+    const char *new = file_of("new", ONE), *page = textf("%s/page.html", program_folder());
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--report", page,
+                                   "--max-errors", "100%", NULL);
+    char *text = text_at(page);
+    exits(run, 0);
+    assert_non_null(text);
+    has(text, "the whole recording was replayed");
+    has(text, new);
+    has(text, "--max-errors");
+    has(text, "</html>");
+    assert_int_not_equal(access(textf("%s.new", page), F_OK), 0);
+    free(text);
+    run = moongate_runs("replay", t.path, "--script", new, "--report", "/nowhere/page.html", NULL);
+    exits(run, 4);
+    has(run.err, "--report /nowhere/page.html: not written: No such file or directory");
+    has(run.out, "hit rate");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(options_that_do_not_fit_are_refused),    play(a_cut_recording_is_replayed_up_to_there),
         play(a_file_that_is_no_recording_is_refused), play(a_script_that_does_not_load_is_an_error),
         play(an_endless_script_ends_the_replay),      play(it_can_be_stopped),
+        play(the_page_says_what_was_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static bool is_spool(const char *name)
 
 static bool refuses_now(void)
 {
-    if (!is_spooler || !fails || lrand48() % 20) return false;
+    if (!is_spooler || !fails || lrand48() % 5) return false;
     errno = EIO;
     return true;
 }

@@ -1,0 +1,38 @@
+/* A Bloom filter of 16 to 32 bits a key, with 8 places for each. */
+#include "move/sieve.h"
+
+#include <stdlib.h>
+
+#include "placement/hash.h"
+
+enum { BITS = 16, PLACES = 8 };
+
+static const uint64_t LEAST = 1 << 16, MOST = 1ull << 29; /* bits */
+
+void sieve_open(struct sieve *s, uint64_t n)
+{
+    uint64_t bits = LEAST;
+    while (bits < MOST && bits / BITS < n) bits *= 2;
+    s->mask = bits - 1;
+    s->bits = calloc(bits / 64, sizeof *s->bits);
+    if (!s->bits) abort();
+}
+
+void sieve_close(struct sieve *s)
+{
+    free(s->bits);
+    s->bits = NULL;
+}
+
+bool sieve_put(struct sieve *s, const struct tier_key *key)
+{
+    uint64_t hash = hash_bytes64(HASH_XXH3, key->bytes, key->len, 0);
+    uint64_t step = (hash >> 32 | hash << 32) | 1;
+    bool was_there = true;
+    for (int i = 0; i < PLACES; i++, hash += step) {
+        uint64_t at = hash & s->mask, bit = 1ull << (at & 63);
+        was_there &= (s->bits[at / 64] & bit) != 0;
+        s->bits[at / 64] |= bit;
+    }
+    return was_there;
+}
