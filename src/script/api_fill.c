@@ -95,7 +95,6 @@ bool mg_fill_is_same_place(struct script *s, uint32_t at, uint32_t serial, int32
     struct request one = *r, two = *as;
     if (!a) return false;
     const struct backend *first = place_of(a, route, &one), *second = place_of(a, other, &two);
-    return first && second && are_one(first, second) &&
-           one.key_len == two.key_len &&
+    return first && second && are_one(first, second) && one.key_len == two.key_len &&
            memcmp((const void *)one.key_at, (const void *)two.key_at, one.key_len) == 0;
 }
