@@ -94,8 +94,8 @@ $B/obj/gen/modules.o: $B/gen/modules.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
 
-# The page of --metrics: its files, linked into the binary.
-PAGE := $(sort $(wildcard src/master/page/page.*))
+# The page of --metrics and that of a replay: their files, linked into the binary.
+PAGE := $(sort $(wildcard src/master/page/page.*)) src/replay/report.css
 $B/gen/page.c: $(PAGE) src/master/page/embed.sh $B/.packages
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)sh src/master/page/embed.sh $(PAGE) > $@.new

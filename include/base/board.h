@@ -114,7 +114,7 @@
     X(bytes_written, COUNTER, "bytes written to clients")                                          \
     X(recording, GAUGE, "workers that record requests now: `moongate ctl record`")                 \
     X(recorded_requests, COUNTER, "requests taken for a recording")                                \
-    X(recorded_lost, COUNTER, "of them: dropped because the reader was slow")
+    X(recorded_lost, COUNTER, "of them: dropped for a slow reader, or missed")
 
 struct board_row {
 #define X(name, kind, meaning) uint64_t name;

@@ -10,19 +10,22 @@
 
 /* What was spent since the last look. */
 struct budget_bill {
-    double seconds; /* on requests that are recorded, and on sending */
-    double looking; /* seconds, on keys of all requests */
+    double
+        worked; /* seconds of processor time that the worker has had, for all it does; or a part of the time, if it had less to do */
+    double seconds; /* of that on requests that are recorded, and on sending */
     uint64_t bytes; /* that were made */
     bool has_lost;  /* some had no room: the reader is slow */
 };
 
 /* Invariant: 0 < share <= asked. */
 struct budget {
-    uint32_t asked, share;  /* of UINT32_MAX keys */
-    double at;              /* of the last look */
-    double seconds, bytes;  /* that may be spent now; below 0: too much was */
-    double second;          /* when the present second began */
-    double load;            /* the part of its budget that it has used so far */
+    uint32_t asked, share; /* of UINT32_MAX keys */
+    double at;             /* of the last look */
+    double seconds, bytes; /* that may be spent now; below 0: too much was */
+    double second;         /* when the present second began */
+    struct {
+        double worked, seconds, bytes;
+    } sum;                  /* in it */
     double lowered, raised; /* when the share was, last */
     double patience;        /* seconds without a lower share after which it is raised */
 };

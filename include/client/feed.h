@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/board.h"
-#include "base/bucket.h"
 #include "client/budget.h"
+#include "protocol/request.h"
 #include "record/datagram.h"
 #include "record/file.h"
 #include "record/take.h"
@@ -74,7 +74,12 @@ struct feed {
     double ends_at; /* ENDS: not later */
     uint32_t kept;  /* requests that are noted until they end, and bytes of their values */
     size_t kept_bytes;
-    uint32_t looked; /* keys, in this turn */
+    uint32_t looked;  /* keys, in this turn */
+    double look_time; /* seconds that may be spent on looking at keys; below 0: too many were */
+    double worked,
+        worked_at;   /* seconds of processor time of this worker, when it was looked at last */
+    bool rests;      /* no key is looked at, until there is time for it again */
+    uint64_t unseen; /* the row's keys_routed when that began */
     bool has_lost;
     uint64_t bytes;                                 /* made since the last look at the budget */
     double spent;                                   /* nanoseconds, likewise */
@@ -100,6 +105,46 @@ void feed_release(struct feed *f);
 /* To be called at the end of each turn, while it is not OFF. */
 void feed_turn(struct feed *f, double now);
 
+/* Whether requests that come now are looked at. */
+static inline bool feed_looks(const struct feed *f)
+{
+    return f->state == FEED_ON && !f->rests;
+}
+
+static inline uint64_t feed_word(const uint8_t *at, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, at, n);
+    return word;
+}
+
+/* A product of 128 bits, folded: each bit of it depends on nearly all of both. */
+static inline uint64_t feed_mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* The hash that says which keys are recorded: always the same, so that two recordings have the same keys. Sixteen bytes at a time; some of the
+ * last ones are read twice. */
+static inline uint32_t feed_hash(const uint8_t *key, size_t len)
+{
+    static const uint64_t odd = 0x9e3779b97f4a7c15u, other = 0xd6e8feb86659fd93u;
+    const uint8_t *end = key + len;
+    uint64_t hash = (len + 1) * odd, a = 0, b = 0;
+    for (; end - key > 16; key += 16)
+        hash = feed_mix(feed_word(key, 8) ^ other, feed_word(key + 8, 8) ^ hash);
+    if (len >= 16)
+        a = feed_word(end - 16, 8), b = feed_word(end - 8, 8);
+    else if (len >= 8)
+        a = feed_word(key, 8), b = feed_word(end - 8, 8);
+    else if (len >= 4)
+        a = feed_word(key, 4), b = feed_word(end - 4, 4);
+    else if (len > 0)
+        a = key[0] | (uint64_t)key[len / 2] << 8, b = end[-1];
+    return (uint32_t)(feed_mix(feed_mix(a ^ other, b ^ hash), odd) >> 16);
+}
+
 /* Whether requests of that key are recorded. Inline, as it is asked for each request. */
 static inline bool feed_takes_key(struct feed *f, const uint8_t *key, size_t len, uint32_t *hash)
 {
@@ -107,8 +152,15 @@ static inline bool feed_takes_key(struct feed *f, const uint8_t *key, size_t len
     f->looked++;
     if (s->prefix_len && (len < s->prefix_len || memcmp(key, s->prefix, s->prefix_len) != 0))
         return false;
-    *hash = bucket_hash(key, len);
+    *hash = feed_hash(key, len);
     return *hash <= f->budget.share;
+}
+
+/* The same for a request with one key: false for most, at little cost. */
+static inline bool feed_wants(struct feed *f, const struct request *r)
+{
+    uint32_t hash;
+    return r->key_len > 0 && feed_takes_key(f, (const uint8_t *)r->key_at, r->key_len, &hash);
 }
 
 /* One take, whose worker is set here; hash: as feed_takes_key has given it. Dropped when it is not recorded any more. */

@@ -17,6 +17,8 @@
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
     X(copy, "OLD.lua NEW.lua",                                                                     \
       "puts items where another script will look for them, before clients use it")                 \
+    X(verify, "SCRIPT.lua --keys FILE|--dump",                                                     \
+      "which servers really have keys, and what lies where the script never looks")                \
     X(convert, "[--from KIND] FILE",                                                               \
       "prints the script that a configuration of nutcracker, mcrouter or routelib stands for")     \
     X(test, "FILE-or-FOLDER ...",                                                                  \

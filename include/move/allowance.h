@@ -33,6 +33,12 @@ static inline bool allowance_look(struct allowance *a, double now)
     return a->left > 0;
 }
 
+/* The same with what was due when it was looked at last. */
+static inline bool allowance_is_left(const struct allowance *a)
+{
+    return isinf(a->rate) || a->left > 0;
+}
+
 /* So much was done. */
 static inline void allowance_take(struct allowance *a, double n)
 {

@@ -6,6 +6,7 @@
 #ifndef MOONGATE_MOVE_COPY_H
 #define MOONGATE_MOVE_COPY_H
 
+#include "move/service.h"
 #include "move/tier.h"
 
 /* Why a key is not copied: name, name for programs, text */
@@ -47,12 +48,13 @@ struct copy_how {
     double bandwidth;   /* bytes of values a second; INFINITY: no limit */
     double
         most_load; /* go slower when servers take so many times as long as at their best; 0: never */
-    double patience;   /* seconds that a server which does not answer is waited for */
-    const char *state; /* the file that lets another run go on; NULL: none */
-    uint64_t identity; /* of the scripts and the prefix: another state is not taken */
-    uint32_t passes;   /* so many at most, until one copies nothing; 1: one */
-    bool dry_run;      /* only count */
-    bool quiet;        /* no line on the terminal */
+    double patience;         /* seconds that a server which does not answer is waited for */
+    const char *state;       /* the file that lets another run go on; NULL: none */
+    uint64_t identity;       /* of the scripts and the prefix: another state is not taken */
+    uint32_t passes;         /* so many at most, until one copies nothing; 1: one */
+    struct service *service; /* open: what clients use meanwhile; NULL: nobody looks */
+    bool dry_run;            /* only count */
+    bool quiet;              /* no line on the terminal */
 };
 
 enum copy_end {

@@ -42,6 +42,7 @@ struct copy_item {
     struct copy_source *source;
     struct copy_epoch *epoch;
     struct tier_call call;
+    size_t value;     /* bytes */
     size_t reserved;  /* bytes of copy.reserved */
     int64_t exptime;  /* as in struct dump_key */
     uint32_t dump;    /* the source's number of the dump that named it */
@@ -91,6 +92,7 @@ struct copy_source {
     bool checks;           /* its dump is asked for that alone */
     bool uses_get;         /* it knows no mg */
     bool is_spoiled;       /* an item of this pass was lost, or put off */
+    double failing_since;  /* its dumps bring nothing new since then; 0: they do */
     double retry_at;       /* when it may be asked for its keys again; as tier_now */
     char why[COPY_REASON]; /* its last dump failed; "": it is whole, or runs */
     struct copy_list queue;
@@ -116,6 +118,7 @@ struct copy_server {
     double failing_since; /* 0: it answers */
     bool is_given_up;     /* it has not answered for as long as the patience */
     bool was_put_off;     /* the pass before could not copy all that goes there */
+    bool is_unread;       /* it has not listed all its keys */
     uint64_t lost, put_off;
     char why[COPY_REASON];
 };
@@ -142,6 +145,8 @@ struct copy {
     uint64_t copied_before;          /* this pass */
     uint64_t put_off;                /* items of this pass that the next one is to copy */
     bool only_put_off; /* this pass copies to servers to which the last one could not */
+    bool is_lowered;   /* in its priority */
+    bool is_served;    /* the service has said that it writes to both places */
     bool was_stopped;
     bool has_failed; /* a complaint was printed */
 };

@@ -24,6 +24,10 @@ enum reading_kind { READING_WHOLE, READING_EXISTS };
 struct request reading_ask(enum reading_kind kind, const struct tier_key *key, bool uses_get,
                            char flags[TIER_FLAGS]);
 
+/* A delete of the item that has that cas. */
+struct request reading_delete(const struct tier_key *key, uint64_t cas, bool uses_get,
+                              char flags[TIER_FLAGS]);
+
 /* Reads the answer. False: it is an error. A right to renew the item that it has won is handed back. */
 bool reading_take(struct reading *to, struct tier *t, uint32_t server, const struct tier_key *key,
                   const struct response *r);

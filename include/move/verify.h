@@ -6,7 +6,7 @@
 #ifndef MOONGATE_MOVE_VERIFY_H
 #define MOONGATE_MOVE_VERIFY_H
 
-#include "move/tier.h"
+#include "move/service.h"
 
 struct verify_counts {
     uint64_t listed;    /* keys that servers named: of the old script's, then of the new one's */
@@ -16,8 +16,11 @@ struct verify_counts {
     uint64_t corrected; /* the new place had something else */
     uint64_t added;     /* it had nothing */
     uint64_t removed;   /* the old place had nothing any more */
+    uint64_t
+        kept; /* the old place was restarted, and so has nothing: what the new one has is right, and stays */
     uint64_t differing; /* what could not be settled */
     uint32_t unread;    /* servers that did not list their keys to the end */
+    uint32_t rounds;    /* 1; more if servers were restarted meanwhile */
     double seconds;
 };
 
@@ -27,8 +30,9 @@ struct verify_how {
     double most_load;   /* as in struct copy_how */
     double patience;    /* seconds that a server which does not answer is waited for */
     double settle; /* seconds that a difference must stay to count: longer than servers' timeouts */
-    bool dry_run;  /* only count */
-    bool quiet;    /* no line on the terminal */
+    struct service *service; /* open: what clients use meanwhile; NULL: nobody looks */
+    bool dry_run;            /* only count */
+    bool quiet;              /* no line on the terminal */
 };
 
 enum verify_end {

@@ -17,7 +17,7 @@
 enum {
     VERIFY_DUMPS = 4,        /* servers that list their keys at a time */
     VERIFY_OPEN = 40000,     /* checks that are open at a time; more keys wait in keyfiles */
-    VERIFY_WINDOW = 1024,    /* checks on their way at a time */
+    VERIFY_WINDOW = 4096,    /* checks on their way at a time */
     VERIFY_BYTES = 64 << 20, /* of values on their way, as far as they are known */
     VERIFY_OLDS = 8,         /* places of the old script that are looked at for a key */
     VERIFY_TRIES =
@@ -87,9 +87,23 @@ struct verify_source {
     char why[VERIFY_REASON];
 };
 
+/* What is done, in this order. After the last one all begins again with VERIFY_OLD if a server was restarted. */
+enum verify_stage {
+    VERIFY_ASKS_FIRST, /* the servers are asked since when they run */
+    VERIFY_OLD,        /* keys of the old script's servers */
+    VERIFY_ASKS_AGAIN,
+    VERIFY_NEW, /* keys of the new script's servers */
+    VERIFY_ASKS_LAST,
+    VERIFY_DONE,
+};
+
 /* Any server, by its number in the tier. */
 struct verify_server {
-    double failing_since; /* 0: it answers */
+    struct dump dump;        /* open while it is asked whether it was restarted */
+    struct verify *v;        /* of dump */
+    struct dump_about about; /* when it was asked first; pid 0: not known */
+    bool is_restarted;       /* since then */
+    double failing_since;    /* 0: it answers */
     bool is_given_up, uses_get;
     size_t value; /* bytes: as much as its values have */
     uint64_t differing;
@@ -101,10 +115,13 @@ struct verify {
     const struct verify_how *how;
     struct verify_counts *counts;
     struct planner planner;
+    enum verify_stage stage;
     enum tier_side side;           /* whose servers' keys are listed now */
+    uint32_t asked;                /* servers that have not said yet since when they run */
+    bool has_restarts;             /* since the last round began */
     struct verify_source *sources; /* owned */
     uint32_t sources_n;
-    struct verify_server *servers; /* owned */
+    struct verify_server **servers; /* owned, one by one: they keep their addresses */
     uint32_t servers_n;
     struct check_list ready, settling, failed;
     uint32_t open, in_flight;
@@ -117,11 +134,17 @@ struct verify {
     ev_signal interrupted, terminated;
     int64_t wall; /* seconds since 1970 */
     double began, look_at;
+    bool is_served; /* the service has said that it writes to both places */
     bool was_stopped;
 };
 
-/* Valid until the next one is asked for. */
 struct verify_server *verify_server(struct verify *v, uint32_t server);
+
+/* --- verify_ask.c */
+
+/* Asks all servers since when they run; v->asked is 0 when all have answered, or do not. */
+void verify_ask_servers(struct verify *v);
+void verify_ask_close(struct verify *v);
 
 /* --- verify_source.c */
 

@@ -29,7 +29,8 @@ struct asked_way {
 struct asked {
     struct asked_way ways[REPLAY_SIDES];
     uint64_t client;  /* the recording's: its worker and its number there */
-    double at;        /* seconds from the beginning of the recording */
+    uint64_t number;  /* in the order of the recording */
+    double at;        /* seconds from the first request that was recorded; below 0: earlier */
     uint64_t us;      /* recorded */
     uint32_t waiting; /* sides that have not answered */
     uint8_t command;

@@ -42,12 +42,25 @@ struct batch {
 bool batch_add(struct batch *b, struct asked *a);
 void batch_clear(struct batch *b);
 
+/* Requests that were read, until it is sure that none comes that came earlier. I6: at most ORDER_MOST. */
+enum { ORDER_MOST = 4096 };
+struct ordering {
+    struct asked *heap[ORDER_MOST];
+    uint32_t n;
+    uint64_t numbers;
+    double latest; /* of all that were put */
+};
+bool order_wants(const struct ordering *o);
+void order_put(struct ordering *o, struct asked *a);
+struct asked *order_take(struct ordering *o); /* NULL: there is none */
+
 struct engine {
     const struct replay_how *how;
     struct replay_shared *shared;
     const struct board_row *row; /* of the worker that explains */
     struct recording *recording;
     struct asked_maker maker;
+    struct ordering ordering;
     struct asked *pending; /* the next request, which had no place in the batch */
     struct batch batch;
     struct as_client as;

@@ -27,4 +27,9 @@ void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request
 /* r does a part of what the function's own request does: it gets the same mark. */
 void mg_fill_inherit(struct script *s, uint32_t at, uint32_t serial, struct request *r);
 
+/* Whether r through that route, and `as` through the other one (their numbers), go to one server under one key. False where that cannot be
+ * said beforehand: only pools and choosers that always choose the same are followed. */
+bool mg_fill_is_same_place(struct script *s, uint32_t at, uint32_t serial, int32_t route,
+                           const struct request *r, int32_t other, const struct request *as);
+
 #endif

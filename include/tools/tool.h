@@ -8,7 +8,7 @@
 /* argv[0] is the command's name. Returns enum exit_code. */
 typedef int tool_run_fn(int argc, char **argv);
 
-tool_run_fn explain_tool, diff_tool, copy_tool, convert_tool, test_tool, repl_tool, ctl_tool,
-    recording_tool, top_tool, replay_tool;
+tool_run_fn explain_tool, diff_tool, copy_tool, verify_tool, convert_tool, test_tool, repl_tool,
+    ctl_tool, recording_tool, top_tool, replay_tool;
 
 #endif

@@ -48,6 +48,8 @@ local function follow(route, req)
     where.fail "functions return functions without end"
 end
 
+M.follow = follow
+
 local function described(value)
     return value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
 end

@@ -115,6 +115,23 @@ function M.mark_alone(req, put) return mark(req, put, C.MG_FILL_READ_AMONG_PLANS
 --- Marks `put`, or without it req itself, as a copy of what req, a write, has made elsewhere since M.begin.
 function M.mark_after(req, put) return mark(req, put, C.MG_FILL_WROTE) end
 
+-- The route that a set of req's key goes through, and that set; nil: no route.
+local function to_set(route, req)
+    local key = req.key
+    local set = is_plain(key) and request.set(key, "", 0, 0) or request.meta_set(key, "", "b")
+    return routes.number_of(async.follow(route, set)), set
+end
+
+--- True when a set of the request's key goes through both routes to the same server. Pools are compared, behind policies
+-- that choose one; behind other policies two servers count as different.
+function M.is_same_place(req, route, other)
+    local at, serial = kept.handle(req)
+    local one, set = to_set(route, req)
+    local two, as = to_set(other, req)
+    return one and two
+        and C.mg_fill_is_same_place(script, at, serial, one, built.pointer(set), two, built.pointer(as))
+end
+
 --- The route through which copies go into `target`, and a number for the place.
 -- @param life number   seconds that an old copy may live there
 -- @param near boolean  its items may be deleted: they are cached from elsewhere
@@ -126,11 +143,11 @@ function M.route(target, life, near)
 end
 
 -- The remaining time to live of a key in `source`, as an exptime; nil when it has expired.
-local function remaining(source, key)
+local function remaining(source, key, less)
     local asked = C.mg_now(script)
     local res = M.ask(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
     if C.mg_now(script) - asked > WAY_MOST then return nil end
-    return M.may(res) and M.exptime_of(res.ttl, MARGIN) or nil
+    return M.may(res) and M.exptime_of(res.ttl, less) or nil
 end
 
 --- Seconds that an old copy may live, for an exptime as M.exptime returns it.
@@ -143,15 +160,16 @@ end
 -- @param exptime         as M.exptime returns it
 -- @param missing boolean ask the target first, and fill it only after a miss
 -- @param put             the route into the target, as M.route returns it
+-- @param less number     seconds that a copy lives less with exptime "same"; nil: two
 -- @return table  later(req, res): in the background; now(req, res): waits. Both after M.begin
-function M.into(target, source, exptime, missing, put)
+function M.into(target, source, exptime, missing, put, less)
     local same = exptime == "same"
 
     -- Sends `add`. Runs in a function that waits.
     local function send(add, key)
         if missing and not M.look(target, key):is_miss() then return end
         if same then
-            local left = remaining(source, key)
+            local left = remaining(source, key, less or MARGIN)
             if not left then return end
             if add.command == "ms" then add:set_flag("T", left) else add.exptime = left end
         end

@@ -12,9 +12,12 @@
 --
 -- Two writes of a key at once may reach the two routes in different orders. So what the other route gets is a copy as
 -- in moongate.fill: if another write of the key began or ended meanwhile, it is taken out again, and the item is
--- renewed. So it is where the other lacked it. All of these may come twice, or after a newer renewal, and leave the same: so
--- what adds to an item is never sent to the other one. Writes through other hosts are not seen. Servers before 1.6.10
--- cannot say how long an item lives: there a renewal is a delete.
+-- renewed. So it is where the other lacked it. All of these may come twice, or after a newer renewal, and leave the
+-- same: so what adds to an item is never sent to the other one. Writes through other hosts are not seen. Servers before
+-- 1.6.10 cannot say how long an item lives: there a renewal is a delete.
+--
+-- Where both routes lead to the same server, that carries out the write and no more. Routes that are functions are
+-- called once more to find that out.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -29,7 +32,9 @@ local M = {}
 
 local TRIES = 4
 local PAUSE = 0.01 -- seconds before the second try
-local LESS = 1     -- seconds that a renewed item lives less: servers' clocks tick in seconds
+
+--- Seconds that a copy lives less than the item, as servers' clocks tick in seconds.
+M.LESS = 1
 
 local stores = { set = true, add = true, replace = true, cas = true }
 local touches = { touch = true, gat = true, gats = true }
@@ -95,7 +100,7 @@ local function renewer(first, put, place)
         for try = 1, TRIES do
             fill.begin(place)
             local res = fill.ask(first, request.meta_get(key, is_plain(key) and "v f t" or "b v f t"))
-            local exptime = fill.may(res) and fill.exptime_of(res.ttl, LESS)
+            local exptime = fill.may(res) and fill.exptime_of(res.ttl, M.LESS)
             if not exptime then
                 if is_gone then return res end
                 local gone = forget(req)
@@ -141,6 +146,7 @@ function M.between(name, first, other)
     local routes = {}
 
     routes.write = policy.waiting(name, { first, other }, function(req)
+        if fill.is_same_place(req, first, other) then return call(first, req) end
         fill.begin(place)
         local res = call(first, req)
         if res:is_hit() then
@@ -153,6 +159,7 @@ function M.between(name, first, other)
     end)
 
     routes.write_both = policy.waiting(name, { first, other }, function(req)
+        if fill.is_same_place(req, first, other) then return call(first, req) end
         fill.begin(place)
         local res = call(first, req)
         if res:is_hit() then

@@ -66,8 +66,7 @@
  *
  * A turn of the loop: backend_send appends requests to the stream of a connection, or holds them back, and puts the connection on
  * the list of unsent ones. It writes nothing. At the end of the turn backends_flush writes each connection once. When bytes come,
- * events reads them, intake finds the responses, fifo ends the calls and runs their owners; an owner may send further requests at
- * once.
+ * events reads them, intake finds the responses, fifo ends the calls and runs their owners; an owner may send more at once.
  *
  * Two recursions exist at run time. An attempt that fails at once reports LOST, closing tries the next address, and that may fail
  * at once too: each address is tried once, then the connection waits for its back-off. And an owner that takes the end of a call

@@ -5,6 +5,9 @@
  * The socket is one for all workers, so that it is full when the reader is slow, and all of them have filled it. Then blocks wait, further ones are
  * dropped with their takes, and the share of keys is made smaller: a smaller share without holes says more than a larger one with holes.
  *
+ * A service that is so busy that looking at the key of each request would already take too much of its time is looked at for a part of the
+ * time; what was missed is counted as lost.
+ *
  * What recording costs is estimated: every FEED_TIMED-th piece of work is timed, and the others cost as much; sends and long values are timed
  * each. So a request that is recorded needs no look at the clock. */
 #include "client/feed.h"
@@ -26,8 +29,10 @@ enum {
     FEED_TIMED = 16,
 };
 
-static const double AGE = 0.2, END_LIMIT = 1;                      /* seconds */
-static const double COST_FIRST = 100, COST_MOST = 20000, LOOK = 6; /* nanoseconds */
+static const double AGE = 0.2, END_LIMIT = 1;            /* seconds */
+static const double LOOK_TIME = 0.007, LOOK_BURST = 0.1; /* of what the worker works; seconds */
+static const double WORKED_EVERY = 0.02, WORKED_LEAST = 0.25;      /* seconds; of the time */
+static const double COST_FIRST = 100, COST_MOST = 20000, LOOK = 3; /* nanoseconds */
 
 _Static_assert(FEED_BLOCKS > TAKE_MOST / ROOM + 1, "the longest take fits");
 
@@ -74,14 +79,14 @@ static void measure(struct feed *f)
 {
     enum { TIMES = 32 };
     static volatile uint32_t sink;
-    uint8_t key[TIMES] = {0};
+    uint8_t key[20] = {0};
     double begun = process_clock(), now = begun;
     for (int i = 0; i < TIMES; i++) now = process_clock();
     f->clock_cost = (now - begun) * 1e9 / TIMES;
     begun = process_clock();
     for (int i = 0; i < TIMES; i++) {
-        key[i]++;
-        sink = bucket_hash(key, sizeof key);
+        key[i % sizeof key]++;
+        sink = feed_hash(key, sizeof key);
     }
     (void)sink;
     now = process_clock();
@@ -304,15 +309,53 @@ static void learn_offset(struct feed *f, double now)
     f->offset_at = now;
 }
 
+/* What was to be recorded of the requests that came while it rested: as many of them as the share is of all keys. */
+static void count_unseen(struct feed *f)
+{
+    double share = (double)f->budget.share / UINT32_MAX;
+    uint64_t n = (uint64_t)((double)(f->row->keys_routed - f->unseen) * share);
+    f->lost += n;
+    f->row->recorded_requests += n;
+    f->row->recorded_lost += n;
+    f->rests = false;
+}
+
+/* Looking at keys costs the same whatever the share is; it has an account of its own, and rests while that is empty. */
+static void rest(struct feed *f, double worked)
+{
+    double most = LOOK_BURST * LOOK_TIME;
+    f->look_time += worked * LOOK_TIME;
+    if (f->look_time > most) f->look_time = most;
+    f->look_time -= f->looked * f->look_cost * 1e-9;
+    f->looked = 0;
+    if (!f->rests && f->look_time < 0) {
+        f->rests = true;
+        f->unseen = f->row->keys_routed;
+    } else if (f->rests && f->look_time > most / 2) {
+        count_unseen(f);
+    }
+}
+
+/* Seconds that this worker has worked since the last time, but at least a part of those that went by: one with little to do may record
+ * all of it. */
+static double worked(struct feed *f, double now)
+{
+    if (now - f->worked_at < WORKED_EVERY) return 0;
+    double cpu = clock_of(true), most = now - f->worked_at, had = cpu - f->worked;
+    f->worked_at = now;
+    f->worked = cpu;
+    return had > most ? most : had > WORKED_LEAST * most ? had : WORKED_LEAST * most;
+}
+
 /* What was spent on this turn and the ones before it decides about the share. */
 static void pay(struct feed *f, double now)
 {
-    struct budget_bill bill = {.seconds = f->spent * 1e-9,
-                               .looking = f->looked * f->look_cost * 1e-9,
+    struct budget_bill bill = {.worked = worked(f, now),
+                               .seconds = f->spent * 1e-9,
                                .bytes = f->bytes,
                                .has_lost = f->has_lost};
+    rest(f, bill.worked);
     f->spent = 0;
-    f->looked = 0;
     f->bytes = 0;
     f->has_lost = false;
     if (budget_look(&f->budget, now, &bill)) seal(f);
@@ -361,6 +404,10 @@ void feed_begin(struct feed *f, int fd, const struct feed_settings *s, uint32_t 
     f->is_full = f->has_lost = false;
     f->spent = 0;
     f->looked = 0;
+    f->look_time = LOOK_BURST * LOOK_TIME;
+    f->rests = false;
+    f->worked_at = now;
+    f->worked = clock_of(true);
     f->bytes = 0;
     f->mark = take_mark();
     f->offset_at = now - 2;
@@ -383,6 +430,7 @@ static void seal_last(struct feed *f)
 void feed_end(struct feed *f, double now)
 {
     if (f->state != FEED_ON) return;
+    if (f->rests) count_unseen(f);
     seal_last(f);
     f->ends_at = now + END_LIMIT;
     feed_enter(f, FEED_ENDS);

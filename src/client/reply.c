@@ -61,7 +61,9 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     reply->quiet = r->meta & META_QUIET;
     if (r->meta & (META_KEY | META_OPAQUE)) reply_keep_echo(reply, r);
     if (keys > 1) parts_create(reply, keys);
-    if (__builtin_expect(c->turn->is_watched, 0)) sight_begin(reply, r, keys);
+    if (__builtin_expect(c->turn->is_watched, 0) &&
+        (c->set->sighting.is_on || keys > 1 || feed_wants(&c->set->feed, r)))
+        sight_begin(reply, r, keys);
     return reply;
 }
 

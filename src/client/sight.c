@@ -118,7 +118,7 @@ void sight_begin(struct reply *reply, const struct request *r, uint32_t keys)
     struct sight *one = NULL;
     struct noted *noted = NULL;
     bool is_chosen = set->sighting.is_on && sight_is_chosen(&set->sighting, keys);
-    bool is_recorded = set->feed.state == FEED_ON;
+    bool is_recorded = feed_looks(&set->feed);
     if (keys == 1) {
         if (is_chosen) one = sight_create(&set->sighting, r);
         if (is_recorded) noted = noted_create(reply, r, 1, NULL);
@@ -138,7 +138,7 @@ void sight_key(struct reply *reply, struct request *r)
     struct sights *all = reply->sights;
     struct clients *set = all->set;
     assert(r->part < all->n && !all->of[r->part]);
-    if (set->feed.state == FEED_ON) all->noted = noted_create(reply, r, all->n, all->noted);
+    if (feed_looks(&set->feed)) all->noted = noted_create(reply, r, all->n, all->noted);
     if (!set->sighting.is_on || !sight_is_chosen(&set->sighting, 1)) return;
     all->of[r->part] = sight_create(&set->sighting, r);
     if (all->of[r->part]) r->meta |= META_SEEN;
@@ -347,7 +347,7 @@ void sight_local(struct client *c, unsigned command, const struct request *r)
     struct request known = r ? *r : (struct request){0};
     known.command_id = (uint8_t)command;
     sights_fill(&all, c, &known, 0);
-    if (c->set->feed.state == FEED_ON) {
+    if (feed_looks(&c->set->feed)) {
         struct noted_end end = {x.end, x.end, s->outcome.result, s->outcome.text, s->line_bytes};
         noted_refused(c, &known, &end);
     }
@@ -380,5 +380,5 @@ void sighting_look(struct clients *set)
     s->is_on = s->filters.active || s->slow > 0;
     s->most = s->slow > 0 ? UINT32_MAX : live_most(&s->filters);
     set->turn->seen = s->is_on ? &seen : NULL;
-    set->turn->is_watched = s->is_on || set->feed.state == FEED_ON;
+    set->turn->is_watched = s->is_on || feed_looks(&set->feed);
 }

@@ -6,7 +6,7 @@
 #include "master/page.h"
 
 #include "base/process.h"
-#include "master/page_files.h"
+#include "base/page_files.h"
 #include "master/page_state.h"
 #include "master/template.h"
 #include <assert.h>

@@ -2,7 +2,7 @@
  * runs, as no other text has these hashes. */
 #include "master/page.h"
 
-#include "master/page_files.h"
+#include "base/page_files.h"
 #include "protocol/base64.h"
 #include <assert.h>
 #include <sha2.h>

@@ -4,8 +4,8 @@
 #include "base/heat.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "master/html.h"
-#include "master/page_files.h"
+#include "base/html.h"
+#include "base/page_files.h"
 #include "master/trend.h"
 #include <assert.h>
 #include <math.h>

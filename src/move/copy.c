@@ -12,9 +12,11 @@
 
 #include <assert.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "move/copy_state.h"
@@ -22,8 +24,10 @@
 /* Seconds. */
 static const double TICK = 0.002, LOOK = 0.05, SAVE = 2;
 
+enum { NICE = 10 };
+
 /* Seconds of the rate that may be sent at once; keys that are looked at for each item of the rate. */
-static const double BURST = 0.004, KEYS = 5;
+static const double BURST = 0.01, KEYS = 5;
 
 /* --- servers ------------------------------------------------------------------------------------ */
 
@@ -152,11 +156,35 @@ static void set_rates(struct copy *c)
         allowance_set(&c->keys, c->how->dry_run ? INFINITY : rate * KEYS, BURST, now);
     }
     (void)allowance_look(&c->keys, now);
+    (void)allowance_look(&c->items, now);
+    (void)allowance_look(&c->bytes, now);
+}
+
+/* Else what is copied may be old before clients look for it. */
+static void look_at_service(struct copy *c)
+{
+    const char *trouble = c->how->service ? service_trouble(c->how->service) : NULL;
+    if (!trouble || c->was_stopped) return;
+    progress_clear(&c->progress);
+    fprintf(stderr, "moongate: copy: %s\n", trouble);
+    c->was_stopped = true;
+}
+
+/* Clients on this machine come first. Not before all keys are listed: memcached may hold a lock of theirs while we do not read, see dump.c. */
+static void look_at_priority(struct copy *c)
+{
+    if (c->is_lowered || isinf(c->how->rate)) return;
+    for (uint32_t i = 0; i < c->sources_n; i++)
+        if (c->sources[i].step <= COPY_LISTS) return;
+    c->is_lowered = true;
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
 }
 
 static void look(struct copy *c)
 {
     c->wall = time(NULL);
+    look_at_service(c);
+    look_at_priority(c);
     look_at_servers(c);
     copy_items_look(c);
     show(c);
@@ -179,12 +207,22 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     if (has_ended(c) && !goes_on(c)) ev_break(loop, EVBREAK_ALL);
 }
 
+/* Nothing is copied before the service has said that it writes to both places. */
+static bool may_pump(struct copy *c)
+{
+    struct service *service = c->how->service;
+    if (c->was_stopped) return false;
+    if (!c->is_served && c->counts->moves > 0)
+        c->is_served = !service || (service_has_asked(service) && !service_trouble(service));
+    return c->is_served;
+}
+
 static void on_pump(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     struct copy *c = prepare->data;
     (void)loop;
     (void)events;
-    if (!c->was_stopped) copy_items_pump(c);
+    if (may_pump(c)) copy_items_pump(c);
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *signal, int events)
@@ -207,6 +245,7 @@ static void watch(struct copy *c)
     ev_prepare_start(loop, &c->pump);
     ev_signal_start(loop, &c->interrupted);
     ev_signal_start(loop, &c->terminated);
+    signal(SIGTSTP, SIG_IGN); /* a reader that was stopped would hold up clients, as above */
 }
 
 static void unwatch(struct copy *c)
@@ -216,6 +255,7 @@ static void unwatch(struct copy *c)
     ev_prepare_stop(loop, &c->pump);
     ev_signal_stop(loop, &c->interrupted);
     ev_signal_stop(loop, &c->terminated);
+    signal(SIGTSTP, SIG_DFL);
 }
 
 /* --- from outside ------------------------------------------------------------------------------- */
@@ -242,9 +282,12 @@ static void complain(struct copy *c)
 {
     for (uint32_t i = 0; i < c->servers_n; i++) {
         const struct copy_server *s = &c->servers[i];
+        const char *name = c->tier->servers[i].name;
+        if (s->is_unread)
+            fprintf(stderr, "moongate: %s: has not listed all its keys: %s\n", name, s->why);
         if (s->lost > 0)
-            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", c->tier->servers[i].name,
-                    (unsigned long long)s->lost, s->why);
+            fprintf(stderr, "moongate: %s: %llu keys lost: %s\n", name, (unsigned long long)s->lost,
+                    s->why);
     }
 }
 

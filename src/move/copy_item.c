@@ -50,11 +50,11 @@ static void skip(struct copy_item *item, enum copy_skip why)
     free_item(item, false);
 }
 
-void copy_item_lose(struct copy_item *item, uint32_t where, const char *why)
+void copy_item_lose(struct copy_item *item, uint32_t server, const char *why)
 {
     struct copy *c = item->source->copy;
-    struct copy_server *server = copy_server(c, where);
-    if (!server->lost++) snprintf(server->why, sizeof server->why, "%s", why);
+    struct copy_server *blamed = copy_server(c, server);
+    if (!blamed->lost++ && why != blamed->why) snprintf(blamed->why, sizeof blamed->why, "%s", why);
     c->counts->lost++;
     free_item(item, true);
 }
@@ -73,6 +73,7 @@ static void finish(struct copy_item *item)
     struct copy_counts *counts = item->source->copy->counts;
     if (item->has_stored) {
         counts->copied++;
+        counts->bytes += item->value;
         free_item(item, false);
     } else {
         skip(item, item->is_large && !item->was_there ? COPY_SKIP_LARGE : COPY_SKIP_THERE);
@@ -300,7 +301,7 @@ static void take_value(struct copy_item *item, const struct call_news *news)
         skip(item, is_filled ? COPY_SKIP_FILLING : COPY_SKIP_GONE);
         return;
     }
-    if (!item->has_stored) c->counts->bytes += v.len;
+    item->value = v.len;
     send_puts(item, &(struct fetched){v.at ? v.at : (const uint8_t *)"", v.len, news->blob, v.flags,
                                       tier_exptime(left, c->wall)});
 }

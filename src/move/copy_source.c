@@ -52,6 +52,7 @@ static void advance(struct copy_source *s)
         if (e->keys > 0) {
             s->has_marker = true;
             s->is_resumed = false;
+            s->failing_since = 0;
             s->marker = e->last;
             s->marker_about = s->about;
         }
@@ -95,11 +96,22 @@ static bool goes_where_it_could_not(struct copy *c, const struct plan *plan)
     return false;
 }
 
+/* What is written from now on must go to its old place and to the new ones. */
+static void offer(struct copy_source *s, const struct dump_key *key, const struct plan *plan)
+{
+    struct service_place places[SERVICE_PLACES] = {{s->server, key->key}};
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < plan->n && n < SERVICE_PLACES; i++)
+        places[n++] = (struct service_place){plan->to[i].server, plan->to[i].key};
+    service_offer(s->copy->how->service, &plan->client, places, n);
+}
+
 static void take_mover(struct copy_source *s, const struct dump_key *key, const struct plan *plan)
 {
     struct copy *c = s->copy;
     if (c->only_put_off && !goes_where_it_could_not(c, plan)) return;
     c->counts->moves++;
+    if (c->how->service) offer(s, key, plan);
     if (!c->how->dry_run) copy_item_create(s, key, plan);
 }
 
@@ -245,6 +257,7 @@ static void give_up(struct copy_source *s, const char *why)
 {
     lose_unlisted(s, why);
     s->copy->counts->unread++;
+    copy_server(s->copy, s->server)->is_unread = true;
     s->is_spoiled = true;
     s->step = COPY_ENDED;
 }
@@ -253,6 +266,7 @@ static void retry(struct copy_source *s, const char *why)
 {
     snprintf(s->why, sizeof s->why, "%s", why);
     s->retry_at = now_of(s) + RETRY;
+    if (s->failing_since == 0) s->failing_since = now_of(s);
 }
 
 /* A dump_end_fn. */
@@ -347,21 +361,27 @@ static uint32_t dumps_that_run(const struct copy *c)
 static void look_at_idle(struct copy_source *s)
 {
     struct copy *c = s->copy;
-    if (s->outstanding > 0 || now_of(s) < s->retry_at || c->was_stopped) return;
-    if (copy_server(c, s->server)->is_given_up) {
+    if (s->outstanding > 0 || c->was_stopped) return;
+    bool fails = s->failing_since > 0 && now_of(s) - s->failing_since > c->how->patience;
+    if (copy_server(c, s->server)->is_given_up || fails) {
         char why[COPY_REASON];
-        snprintf(why, sizeof why, "%s", copy_server(c, s->server)->why);
+        snprintf(why, sizeof why, "%s", fails ? s->why : copy_server(c, s->server)->why);
         give_up(s, why);
-    } else if (dumps_that_run(c) < COPY_DUMPS) {
+    } else if (now_of(s) >= s->retry_at && dumps_that_run(c) < COPY_DUMPS) {
         begin_dump(s, false);
     }
 }
 
+/* It is to be asked whether it was restarted. */
+static bool is_to_be_checked(const struct copy_source *s)
+{
+    return s->is_suspect && s->dump.step == DUMP_CLOSED && now_of(s) >= s->retry_at &&
+           s->step != COPY_ENDED && !copy_server(s->copy, s->server)->is_given_up;
+}
+
 void copy_source_look(struct copy_source *s)
 {
-    if (s->is_suspect && s->dump.step == DUMP_CLOSED && now_of(s) >= s->retry_at &&
-        s->step != COPY_ENDED)
-        begin_dump(s, true);
+    if (is_to_be_checked(s)) begin_dump(s, true);
     switch (s->step) {
     case COPY_IDLE:
         if (!s->checks) look_at_idle(s);

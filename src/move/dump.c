@@ -134,7 +134,8 @@ static bool read_mg(const uint8_t *line, size_t len, struct dump_key *to)
     }
     struct request r = {.key_at = (uintptr_t)key, .key_len = (uint16_t)key_len};
     r.meta = META_BASE64;
-    if (key_len > KEY_MAX || !request_decode_key(&r, to->key.bytes)) return false;
+    if (key_len > KEY_MAX || !base64_is_valid(key, key_len)) return false;
+    if (!request_decode_key(&r, to->key.bytes)) return false;
     to->key.len = r.key_len;
     return true;
 }

@@ -215,17 +215,32 @@ static void guess(struct planner *p, struct search *s)
     }
 }
 
-/* The new script looks for it there: it was copied, or a client of the new script wrote it. */
-static bool is_copy(struct planner *p, const struct search *s)
+/* The other script sends a get of that client's key there, under the name that it has there. */
+static bool is_looked_for(struct planner *p, const struct search *s, const struct tier_key *client)
 {
     struct tier_spots *get = &p->spots[NEW_GET];
-    tier_spots(p->tier, other_side(p), false, s->key, get);
+    tier_spots(p->tier, other_side(p), false, client, get);
     for (uint32_t i = 0; i < get->n; i++) {
         const struct tier_spot *spot = &get->at[i];
         bool is_there = spot->server == s->server && tier_key_is(&spot->key, s->key);
         if (is_there && spot->role <= WALK_ON_MISS) return true;
     }
     return false;
+}
+
+/* The new script looks for it there: it was copied, or a client of the new script wrote it. Where that script adds a prefix, it shows in what
+ * it would send for the key itself. */
+static bool is_copy(struct planner *p, const struct search *s)
+{
+    const struct tier_key *key = s->key;
+    if (is_looked_for(p, s, key)) return true;
+    if (p->spots[NEW_GET].n == 0) return false;
+    const struct tier_key sent = p->spots[NEW_GET].at[0].key;
+    if (sent.len <= key->len) return false;
+    size_t more = (size_t)sent.len - key->len;
+    if (key->len <= more || !has_prefix(key, sent.bytes, more)) return false;
+    struct tier_key client = rest_of(key, more);
+    return is_looked_for(p, s, &client);
 }
 
 void planner_decide(struct planner *p, uint32_t server, const struct tier_key *key, struct plan *to)

@@ -28,6 +28,21 @@ struct request reading_ask(enum reading_kind kind, const struct tier_key *key, b
     return tier_meta(COMMAND_META_GET, key, flags);
 }
 
+/* Servers without meta commands delete by no cas, but store by one what has expired already. */
+struct request reading_delete(const struct tier_key *key, uint64_t cas, bool uses_get,
+                              char flags[TIER_FLAGS])
+{
+    if (!uses_get || key->is_base64) {
+        snprintf(flags, TIER_FLAGS, "C%llu", (unsigned long long)cas);
+        return tier_meta(COMMAND_META_DELETE, key, flags);
+    }
+    struct request r = tier_add(key, 0, -1);
+    r.command_id = COMMAND_CAS;
+    r.number = cas;
+    r.value_at = (uintptr_t) "";
+    return r;
+}
+
 static bool has_flag(const struct response *r, uint8_t letter)
 {
     const uint8_t *token;

@@ -17,7 +17,7 @@
 #include "net/socket.h"
 
 /* Seconds: between two questions; from one round to the next; for an answer; after one that was refused. */
-static const double PAUSE = 0.002, REST = 5, PATIENCE = 10, AGAIN = 0.5;
+static const double PAUSE = 0.002, REST = 3, PATIENCE = 10, AGAIN = 0.5;
 
 enum { REFUSALS_MOST = 20, NAME_MOST = 64 };
 

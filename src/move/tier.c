@@ -321,18 +321,16 @@ struct request tier_meta(unsigned command, const struct tier_key *key, char flag
 struct request tier_add(const struct tier_key *key, uint64_t client_flags, int64_t exptime)
 {
     static const char IN_ADD_MODE[] = "b ME T F";
-    struct request r = {.command_id = COMMAND_ADD,
-                        .key_at = (uintptr_t)key->bytes,
-                        .key_len = key->len,
-                        .client_flags = client_flags,
-                        .exptime = (double)(int32_t)exptime,
-                        .asked_exptime = exptime};
-    if (!key->is_base64) return r;
-    r.command_id = COMMAND_META_SET;
-    r.args_at = (uintptr_t)IN_ADD_MODE;
-    r.args_len = sizeof IN_ADD_MODE - 1;
-    r.meta = META_BASE64 | META_EXPTIME | META_FLAGS;
-    return r;
+    size_t skip = key->is_base64 ? 0 : strlen("b ");
+    return (struct request){.command_id = COMMAND_META_SET,
+                            .key_at = (uintptr_t)key->bytes,
+                            .key_len = key->len,
+                            .client_flags = client_flags,
+                            .exptime = (double)(int32_t)exptime,
+                            .asked_exptime = exptime,
+                            .args_at = (uintptr_t)(IN_ADD_MODE + skip),
+                            .args_len = (uint16_t)(sizeof IN_ADD_MODE - 1 - skip),
+                            .meta = META_EXPTIME | META_FLAGS | (key->is_base64 ? META_BASE64 : 0)};
 }
 
 int64_t tier_exptime(int64_t left, int64_t now)

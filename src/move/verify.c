@@ -1,5 +1,6 @@
 /* How a verification runs: keys come (verify_source.c) and are compared (verify_check.c), first those of the old script's servers, and when
- * these have ended those of the new one's. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
+ * these have ended those of the new one's. A server that is started again meanwhile has lost what was compared, so before, between and
+ * after that all are asked since when they run. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
 #include "move/verify.h"
 
 #include <assert.h>
@@ -17,6 +18,8 @@ static const double TICK = 0.002, LOOK = 0.02;
 /* Seconds of the rate that may be sent at once; keys that are looked at for each comparison of the rate. */
 static const double BURST = 0.004, KEYS = 5;
 
+enum { ROUNDS_MOST = 3 };
+
 struct verify_server *verify_server(struct verify *v, uint32_t server)
 {
     if (server >= v->servers_n) {
@@ -24,10 +27,14 @@ struct verify_server *verify_server(struct verify *v, uint32_t server)
         assert(server < n);
         v->servers = reallocarray(v->servers, n, sizeof *v->servers);
         if (!v->servers) abort();
-        memset(v->servers + v->servers_n, 0, (n - v->servers_n) * sizeof *v->servers);
-        v->servers_n = n;
+        while (v->servers_n < n) {
+            struct verify_server *s = calloc(1, sizeof *s);
+            if (!s) abort();
+            s->v = v;
+            v->servers[v->servers_n++] = s;
+        }
     }
-    return &v->servers[server];
+    return v->servers[server];
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
@@ -54,10 +61,51 @@ static void set_rates(struct verify *v)
     (void)allowance_look(&v->keys, now);
 }
 
-static bool has_ended(const struct verify *v)
+static bool is_over(const struct verify *v)
 {
     if (v->was_stopped) return v->in_flight == 0;
-    return v->open == 0 && verify_sources_have_ended(v);
+    if (v->stage == VERIFY_OLD || v->stage == VERIFY_NEW)
+        return v->open == 0 && verify_sources_have_ended(v);
+    return v->asked == 0;
+}
+
+static void begin_round(struct verify *v)
+{
+    v->stage = VERIFY_OLD;
+    v->has_restarts = false;
+    v->counts->rounds++;
+    verify_sources_begin(v, TIER_OLD);
+}
+
+/* What comes after this stage. */
+static void go_on(struct verify *v)
+{
+    if (v->was_stopped || v->stage == VERIFY_ASKS_FIRST) {
+        if (v->was_stopped)
+            v->stage = VERIFY_DONE;
+        else
+            begin_round(v);
+        return;
+    }
+    if (v->stage == VERIFY_ASKS_LAST && v->has_restarts && v->counts->rounds < ROUNDS_MOST) {
+        begin_round(v);
+        return;
+    }
+    v->stage++;
+    if (v->stage == VERIFY_NEW)
+        verify_sources_begin(v, TIER_NEW);
+    else if (v->stage != VERIFY_DONE)
+        verify_ask_servers(v);
+}
+
+/* Else what is right now may be old before clients look for it. */
+static void look_at_service(struct verify *v)
+{
+    const char *trouble = v->how->service ? service_trouble(v->how->service) : NULL;
+    if (!trouble || v->was_stopped) return;
+    progress_clear(&v->progress);
+    fprintf(stderr, "moongate: copy: %s\n", trouble);
+    v->was_stopped = true;
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -69,21 +117,29 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     verify_sources_look(v);
     if (tier_now(v->tier) >= v->look_at) {
         v->look_at = tier_now(v->tier) + LOOK;
+        look_at_service(v);
         checks_look(v);
         show(v);
     }
-    if (!has_ended(v)) return;
-    if (v->was_stopped || v->side == TIER_NEW)
-        ev_break(loop, EVBREAK_ALL);
-    else
-        verify_sources_begin(v, TIER_NEW);
+    if (!is_over(v)) return;
+    go_on(v);
+    if (v->stage == VERIFY_DONE) ev_break(loop, EVBREAK_ALL);
+}
+
+/* Nothing is changed before the service has said that it writes to both places. */
+static bool may_pump(struct verify *v)
+{
+    struct service *service = v->how->service;
+    if (!v->is_served && v->counts->moves > 0)
+        v->is_served = !service || (service_has_asked(service) && !service_trouble(service));
+    return v->is_served || v->stage == VERIFY_NEW;
 }
 
 static void on_pump(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     (void)loop;
     (void)events;
-    checks_pump(prepare->data);
+    if (may_pump(prepare->data)) checks_pump(prepare->data);
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *signal, int events)
@@ -122,7 +178,7 @@ static void unwatch(struct verify *v)
 static void complain(const struct verify *v)
 {
     for (uint32_t i = 0; i < v->servers_n; i++) {
-        const struct verify_server *s = &v->servers[i];
+        const struct verify_server *s = v->servers[i];
         if (s->differing > 0)
             fprintf(stderr, "moongate: %s: %llu keys could not be settled: %s\n",
                     v->tier->servers[i].name, (unsigned long long)s->differing, s->why);
@@ -138,7 +194,8 @@ enum verify_end verify_run(struct tier *t, const struct verify_how *how,
     load_init(&v.load, how->most_load, tier_now(t));
     if (!how->quiet) progress_begin(&v.progress, progress_terminal(), "verify", "keys");
     v.began = tier_now(t);
-    verify_sources_begin(&v, TIER_OLD);
+    v.stage = VERIFY_ASKS_FIRST;
+    verify_ask_servers(&v);
     watch(&v);
     ev_run(t->loop, 0);
     unwatch(&v);
@@ -146,10 +203,14 @@ enum verify_end verify_run(struct tier *t, const struct verify_how *how,
     counts->seconds = tier_now(t) - v.began;
     complain(&v);
     checks_drop(&v);
+    verify_ask_close(&v);
     verify_sources_release(&v);
     planner_release(&v.planner);
     load_release(&v.load);
+    for (uint32_t i = 0; i < v.servers_n; i++) free(v.servers[i]);
     free(v.servers);
     if (v.was_stopped) return VERIFY_STOPPED;
-    return counts->differing > 0 || counts->unread > 0 ? VERIFY_DIFFERS : VERIFY_WHOLE;
+    bool has_restarts = v.has_restarts; /* in the last round that may be */
+    return has_restarts || counts->differing > 0 || counts->unread > 0 ? VERIFY_DIFFERS
+                                                                       : VERIFY_WHOLE;
 }

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/classic.h"
+
 /* Seconds: that a server has for an answer; from one attempt to the next. */
 static const double ANSWER = 10, AGAIN = 0.25;
 
@@ -179,19 +181,13 @@ static struct request set_by_cas(const struct check *c, char flags[TIER_FLAGS])
     return r;
 }
 
-/* Servers without meta commands delete by no cas, but store by one what has expired already. */
-static struct request delete_by_cas(const struct check *c, char flags[TIER_FLAGS])
+/* An old server was started again since the verification began: it has lost what it had, and clients' writes have kept the new place
+ * right. */
+static bool is_old_restarted(const struct check *c)
 {
-    const struct tier_key *key = &c->to.key;
-    if (!verify_server(c->v, c->to.server)->uses_get || key->is_base64) {
-        snprintf(flags, TIER_FLAGS, "C%llu", (unsigned long long)c->new.cas);
-        return tier_meta(COMMAND_META_DELETE, key, flags);
-    }
-    struct request r = tier_add(key, 0, -1);
-    r.command_id = COMMAND_CAS;
-    r.number = c->new.cas;
-    r.value_at = (uintptr_t) "";
-    return r;
+    for (uint32_t i = 0; i < c->olds_n; i++)
+        if (verify_server(c->v, c->olds[i].server)->is_restarted) return true;
+    return false;
 }
 
 /* The new place gets what the old one has. */
@@ -200,8 +196,15 @@ static void write_new(struct check *c, const struct found *found)
     char flags[TIER_FLAGS];
     struct request r;
     bool removes = c->old.state == READING_MISS || c->old.is_stale;
+    if (removes && is_old_restarted(c)) {
+        leave(c);
+        c->v->counts->kept++;
+        check_end(c);
+        return;
+    }
     if (removes)
-        r = delete_by_cas(c, flags);
+        r = reading_delete(&c->to.key, c->new.cas, verify_server(c->v, c->to.server)->uses_get,
+                           flags);
     else if (c->new.state == READING_MISS)
         r = tier_add(&c->to.key, c->old.flags, tier_exptime(left_of(c), c->v->wall));
     else
@@ -354,7 +357,8 @@ static void take_error(struct check *c, const struct response *r)
     struct verify_server *s = verify_server(c->v, p->server);
     char text[VERIFY_REASON];
     answer_text(r, text);
-    if (!c->asked_get && !p->key.is_base64 && !(r->kind & RESPONSE_SERVER_ERROR)) {
+    bool is_old = !(r->kind & RESPONSE_SERVER_ERROR) || strstr(text, CLASSIC_LACKS);
+    if (!c->asked_get && !p->key.is_base64 && is_old) {
         s->uses_get = true;
         check_ask(c);
         return;

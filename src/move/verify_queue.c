@@ -65,7 +65,7 @@ void checks_look(struct verify *v)
 {
     double now = tier_now(v->tier);
     for (uint32_t i = 0; i < v->servers_n; i++) {
-        struct verify_server *s = &v->servers[i];
+        struct verify_server *s = v->servers[i];
         if (s->failing_since > 0 && now - s->failing_since > v->how->patience)
             s->is_given_up = true;
     }

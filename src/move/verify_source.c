@@ -23,10 +23,21 @@ static int64_t expiry_of(const struct verify_source *s, const struct dump_key *k
     return key->exptime < 0 ? key->exptime : key->exptime - s->clock_ahead;
 }
 
+/* What is written from now on must go to its old place and to the new ones. */
+static void offer(struct verify_source *s, const struct dump_key *key, const struct plan *plan)
+{
+    struct service_place places[SERVICE_PLACES] = {{s->server, key->key}};
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < plan->n && n < SERVICE_PLACES; i++)
+        places[n++] = (struct service_place){plan->to[i].server, plan->to[i].key};
+    service_offer(s->v->how->service, &plan->client, places, n);
+}
+
 /* A key that the old server has: each of its new places is compared. */
 static void take_old_key(struct verify_source *s, const struct dump_key *key,
                          const struct plan *plan)
 {
+    if (s->v->how->service) offer(s, key, plan);
     for (uint32_t i = 0; i < plan->n; i++) {
         struct check_place to = {plan->to[i].server, plan->to[i].key};
         check_create(s->v, &to, &plan->client, false, expiry_of(s, key));

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -19,7 +20,8 @@ enum { LEVEL = 1, GAP_TEXT = 200 };
 /* Invariant: `plain` has `len` bytes, which are `count` takes; written is the file's length, a whole number of blocks. */
 struct recorder {
     int fd;
-    int error; /* errno of the write that failed; 0: none has */
+    bool is_ours; /* the file was empty when it was begun: it may be cut back */
+    int error;    /* errno of the write that failed; 0: none has */
     enum recording_mode mode;
     ZSTD_CCtx *zstd;
     uint8_t *plain, *stored; /* BLOCK_PLAIN_MOST bytes; BLOCK_HEAD + BLOCK_STORED_MOST */
@@ -37,7 +39,7 @@ static bool fail(struct recorder *r)
     return false;
 }
 
-/* All of it, or nothing. A pipe cannot be cut back. */
+/* All of it, or nothing. A pipe cannot be cut back, and a file that had other content must not be. */
 static bool write_whole(struct recorder *r, const void *bytes, size_t len)
 {
     if (r->error) return fail(r);
@@ -46,7 +48,7 @@ static bool write_whole(struct recorder *r, const void *bytes, size_t len)
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             r->error = n < 0 ? errno : EIO;
-            if (ftruncate(r->fd, (off_t)r->written) == 0)
+            if (r->is_ours && ftruncate(r->fd, (off_t)r->written) == 0)
                 (void)lseek(r->fd, (off_t)r->written, SEEK_SET);
             return fail(r);
         }
@@ -141,6 +143,7 @@ bool recorder_finish(struct recorder *r)
 struct recorder *recorder_create(int fd, const struct recording_about *about)
 {
     char header[HEADER_MOST];
+    struct stat file;
     struct recorder *r = calloc(1, sizeof *r);
     if (!r) abort();
     *r = (struct recorder){.fd = fd,
@@ -150,6 +153,7 @@ struct recorder *recorder_create(int fd, const struct recording_about *about)
                            .stored = malloc(BLOCK_HEAD + BLOCK_STORED_MOST),
                            .block = {.share = UINT32_MAX}};
     if (!r->zstd || !r->plain || !r->stored) abort();
+    r->is_ours = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0;
     assert(ZSTD_compressBound(BLOCK_PLAIN_MOST) <= BLOCK_STORED_MOST);
     begin_block(r);
     (void)write_whole(r, header, header_write(about, header));

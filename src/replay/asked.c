@@ -208,15 +208,14 @@ void asked_begin(struct asked_maker *m, const struct take *t)
 {
     assert(asked_can_be(t) && m->bytes.n == 0 && m->keys_n == 0);
     m->take = *t;
-    m->head =
-        (struct asked){.client = (uint64_t)t->worker << 32 | t->client,
-                       .at = t->at_us > m->began_us ? (double)(t->at_us - m->began_us) / 1e6 : 0,
-                       .us = t->us,
-                       .command = t->command,
-                       .reads = is_get(t) || t->command == COMMAND_META_GET,
-                       .changes = !only_reads(t),
-                       .is_quiet = is_quiet(t),
-                       .listener_len = (uint8_t)t->listener_len};
+    m->head = (struct asked){.client = (uint64_t)t->worker << 32 | t->client,
+                             .at = (double)(int64_t)(t->at_us - m->began_us) / 1e6,
+                             .us = t->us,
+                             .command = t->command,
+                             .reads = is_get(t) || t->command == COMMAND_META_GET,
+                             .changes = !only_reads(t),
+                             .is_quiet = is_quiet(t),
+                             .listener_len = (uint8_t)t->listener_len};
     memcpy(m->listener, t->listener_len ? t->listener : (const uint8_t *)"", t->listener_len);
     put_text(&m->bytes, command_info(t->command)->text);
     if (!is_get(t)) {

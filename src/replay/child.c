@@ -71,7 +71,7 @@ static void note_event(struct engine *e, enum recording_event event)
 }
 
 /* NULL: there is no more. */
-static struct asked *next_asked(struct engine *e)
+static struct asked *read_asked(struct engine *e)
 {
     struct take t;
     struct asked *done = NULL;
@@ -94,6 +94,17 @@ static struct asked *next_asked(struct engine *e)
     }
     if (!done && e->maker.bytes.n > 0) done = asked_make(&e->maker);
     return done;
+}
+
+/* In the order in which they came. NULL: there is no more. */
+static struct asked *next_asked(struct engine *e)
+{
+    while (order_wants(&e->ordering)) {
+        struct asked *a = read_asked(e);
+        if (!a) break;
+        order_put(&e->ordering, a);
+    }
+    return order_take(&e->ordering);
 }
 
 /* Nothing that changes real servers, unless that is wanted; never flush_all, nor a value that nobody has sent. */
@@ -157,7 +168,7 @@ static bool is_late_for_batch(const struct engine *e, const struct asked *a)
 /* False: there is no more. */
 static bool fill(struct engine *e)
 {
-    while (e->pending || !e->is_read || e->maker.bytes.n > 0) {
+    for (;;) {
         struct asked *a = e->pending ? e->pending : next_asked(e);
         e->pending = NULL;
         if (!a) break;
@@ -217,6 +228,7 @@ static void replay_all(struct engine *e)
         if (e->shared->stop || is_stuck(e)) break;
     }
     free(e->pending);
+    for (struct asked *a; (a = order_take(&e->ordering));) free(a);
     e->pending = NULL;
     engine_finish(e);
     if (r->end == REPLAY_RUNNING) r->end = REPLAY_DONE;

@@ -28,7 +28,7 @@
 static const double STEP_LEAST = 0.001, STEP_MOST = 1, FINISH_PLAYED = 30, FINISH_REAL = 5;
 static const double PACE_SLICE = 0.02, PUBLISH_EVERY = 0.5;
 
-enum { QUIET_TURNS = 4, FLIGHT_MOST = 256, STEPS_MOST = 10000 };
+enum { QUIET_TURNS = 4, FLIGHT_MOST = 256, STEPS_MOST = 100000 };
 
 double engine_now(void)
 {
@@ -67,15 +67,19 @@ static void move_clock(struct engine *e, double seconds)
     for (unsigned i = 0; i < e->players_n; i++) e->players[i]->wall = e->wall + e->elapsed;
 }
 
+/* Until the next step, of so many seconds that are left. */
+static double step_of(const struct engine *e, double left)
+{
+    double step = waiting(e) > 0 ? STEP_LEAST : STEP_MOST;
+    if (step < left / STEPS_MOST) step = left / STEPS_MOST;
+    return left < step ? left : step;
+}
+
 /* In steps, so that what is due in between happens at its time. */
 static void play_clock(struct engine *e, double at)
 {
-    double left = at - e->elapsed;
-    double step = waiting(e) > 0 ? left / STEPS_MOST : STEP_MOST;
-    if (step < STEP_LEAST) step = STEP_LEAST;
-    if (step > STEP_MOST) step = STEP_MOST;
-    while (left > 0) {
-        double by = left < step ? left : step;
+    for (double left = at - e->elapsed; left > 0;) {
+        double by = step_of(e, left);
         move_clock(e, by);
         left -= by;
         if (by < STEP_LEAST) break;

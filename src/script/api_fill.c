@@ -6,8 +6,10 @@
  * src/base/writes.c has the count.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "backend/written.h"
+#include "route/chooser.h"
 #include "script/state.h"
 
 /* The flow that waits for this one: it is its leg, or a call of its function. NULL: none does. */
@@ -66,4 +68,34 @@ void mg_fill_inherit(struct script *s, uint32_t at, uint32_t serial, struct requ
 {
     const struct async *a = async_find(s, at, serial);
     if (a) r->fill = a->flow->kept->r.fill;
+}
+
+/* *r as it is sent. NULL: that is decided for each request. */
+static const struct backend *place_of(struct async *a, int32_t number, struct request *r)
+{
+    const struct route *route = a->script->routes.routes[number];
+    while (route_is_chooser(route) && !route->chooser->walk)
+        route = route_choose(a->flow->turn, route, r);
+    if (route->kind != ROUTE_POOL) return NULL;
+    const struct pool_member *member = pool_pick(route->pool, (const void *)r->key_at, r->key_len);
+    return member ? member->backend : NULL;
+}
+
+/* Servers of tests have names, and no addresses. */
+static bool are_one(const struct backend *a, const struct backend *b)
+{
+    if (a == b || strcmp(a->name, b->name) == 0) return true;
+    return a->addrs && a->addrs->len > 0 && backend_is_same(a, b);
+}
+
+bool mg_fill_is_same_place(struct script *s, uint32_t at, uint32_t serial, int32_t route,
+                           const struct request *r, int32_t other, const struct request *as)
+{
+    struct async *a = async_find(s, at, serial);
+    struct request one = *r, two = *as;
+    if (!a) return false;
+    const struct backend *first = place_of(a, route, &one), *second = place_of(a, other, &two);
+    return first && second && are_one(first, second) &&
+           one.key_len == two.key_len &&
+           memcmp((const void *)one.key_at, (const void *)two.key_at, one.key_len) == 0;
 }

@@ -1,19 +1,20 @@
 /* `moongate copy`: the items of the old script's servers, put where the new script looks for them, before clients use it.
  *
- * This file has the options and what is printed; move/copy.h does the work. Beside clients on the same machine it has the lower
- * priority, but with --rate max.
+ * This file has the options and what is printed; move/copy.h does the work.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/process.h"
 #include "move/copy.h"
 #include "placement/hash.h"
+#include "tools/admin_link.h"
+#include "tools/rate.h"
 #include "tools/tool.h"
 #include "tools/verify_print.h"
 #include "worker/option_table.h"
@@ -31,8 +32,11 @@
       "how long a server that does not answer is waited for")                                      \
     X(state, STRING, 0, "state", "FILE", "",                                                       \
       "keep in FILE how far it is: the same command goes on from there")                           \
+    X(service, STRING, 0, "service", "PATH", "",                                                   \
+      "the admin socket of the moongate that clients use; else admin.sock in RUNTIME_DIRECTORY "   \
+      "or in /run/moongate")                                                                       \
     X(repeat, FLAG, 0, "repeat", NULL, "",                                                         \
-      "copy again what has come meanwhile, until a pass finds nothing new")                        \
+      "copy again what has come meanwhile, until a pass finds nothing new; ask no service")        \
     X(passes, COUNT, 0, "passes", "NUMBER", "10", "with --repeat: so many passes at most")         \
     X(verify, FLAG, 0, "verify", NULL, "",                                                         \
       "then compare: what differs in the new place is overwritten, what the old one lost is "      \
@@ -47,7 +51,7 @@
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
 struct copy_options {
-    const char *prefix, *rate, *state;
+    const char *prefix, *rate, *state, *service;
     uint64_t bandwidth; /* 0: not given */
     uint32_t load, passes;
     double patience, settle;
@@ -88,24 +92,6 @@ static const struct option_table table = {
     .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_script,
 };
-
-/* NUMBER[k|m][/s], or max. False after a complaint. */
-static bool read_rate(const char *text, double *to)
-{
-    char *end;
-    *to = INFINITY;
-    if (!text || strcmp(text, "max") == 0) return true;
-    *to = strtod(text, &end);
-    if (*end == 'k')
-        *to *= 1e3, end++;
-    else if (*end == 'm')
-        *to *= 1e6, end++;
-    if (strcmp(end, "/s") == 0) end += 2;
-    if (end > text && !*end && *to >= 1 && *to <= 1e9) return true;
-    fprintf(stderr, "moongate: --rate: not a rate: %s: give one such as 20k/s, 500/s or max\n",
-            text);
-    return false;
-}
 
 /* --- what is printed ---------------------------------------------------------------------------- */
 
@@ -240,6 +226,7 @@ static void verify(const struct copy_options *o, struct tier *tier, const struct
                                     .most_load = how->most_load,
                                     .patience = how->patience,
                                     .settle = o->settle,
+                                    .service = how->service,
                                     .dry_run = how->dry_run,
                                     .quiet = how->quiet};
     d->has_verified = true;
@@ -253,10 +240,41 @@ static int code_of(const struct done *d)
     return d->copy_end == COPY_WHOLE ? EXIT_OK : EXIT_SCRIPT;
 }
 
+/* A service_connect_fn. about: the struct addr_spec of the socket. */
+static int connect_to(void *about, char *error)
+{
+    return admin_link_connect(about, process_clock() + 1, error);
+}
+
+/* False after a complaint: there is no service that could be asked. */
+static bool find_service(const struct copy_options *o, struct addr_spec *spec)
+{
+    char error[ADMIN_LINK_ERROR];
+    int fd = admin_link_find(o->service, spec, error) ? connect_to(spec, error) : -1;
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    fprintf(stderr,
+            "moongate: copy: is all that clients write meanwhile written to both places? %s; or "
+            "give --service, or --repeat\n",
+            error);
+    return false;
+}
+
+/* What is copied may be old at once unless writes go to both places, or another pass follows. */
+static bool needs_service(const struct copy_options *o)
+{
+    if (o->dry_run) return false;
+    return o->service || (!o->repeat && !o->verify_only);
+}
+
 static int run(struct copy_options *o)
 {
     struct done done = {.has_copied = !o->verify_only};
     struct tier tier;
+    struct service service;
+    struct addr_spec spec;
     struct copy_how how = {.prefix = o->prefix,
                            .bandwidth = o->bandwidth ? (double)o->bandwidth : INFINITY,
                            .most_load = o->load,
@@ -266,15 +284,20 @@ static int run(struct copy_options *o)
                            .dry_run = o->dry_run,
                            .quiet = o->json,
                            .identity = identity_of(o)};
-    if (!read_rate(o->rate, &how.rate)) return EXIT_USAGE;
+    if (!rate_read(o->rate, &how.rate)) return EXIT_USAGE;
     for (size_t i = 0; i < TIER_SIDES; i++) o->how.paths[i] = o->scripts[i];
     o->how.flags = FOREIGN_FLAGS(o);
-    if (isfinite(how.rate)) (void)setpriority(PRIO_PROCESS, 0, 10);
+    if (needs_service(o) && !find_service(o, &spec)) return EXIT_BIND;
     if (!tier_open(&tier, &o->how)) return EXIT_SCRIPT;
+    if (needs_service(o)) {
+        service_open(&service, &tier, connect_to, &spec);
+        how.service = &service;
+    }
     if (done.has_copied) done.copy_end = copy_run(&tier, &how, &done.copied);
     enum copy_end end = done.copy_end;
     bool may_verify = !done.has_copied || end == COPY_WHOLE || end == COPY_LOSES;
     if (may_verify && (o->verify || o->verify_only)) verify(o, &tier, &how, &done);
+    if (how.service) service_close(&service);
     tier_close(&tier);
     if (end == COPY_REFUSED) return EXIT_SYSTEM;
     print(o, &done);

@@ -104,24 +104,46 @@ static bool connects(struct run *r, double seconds)
     return record_link_open(&r->link, &r->spec, process_clock() + seconds, r->asked.command);
 }
 
+/* The files are made now and not before: a recording that --force replaces is not lost for one that the service refuses. */
+static bool begin_files(struct run *r)
+{
+    const struct record_files_plan plan = {.path = r->o->words[1],
+                                           .rotate = r->o->rotate,
+                                           .keep = r->o->keep,
+                                           .max_size = r->o->max_size,
+                                           .force = r->o->force};
+    const struct recording_about about = {.version = MOONGATE_VERSION,
+                                          .begun_us = real_time(),
+                                          .mode = r->asked.mode,
+                                          .sample = r->asked.share,
+                                          .hashed = r->asked.hashes,
+                                          .keep_prefix =
+                                              r->o->keep_prefix ? *r->o->keep_prefix : '\0'};
+    if (!record_files_open(&r->files, &plan, &about)) return false;
+    r->began = process_clock();
+    r->ends = r->o->duration > 0 ? r->began + r->o->duration : INFINITY;
+    return true;
+}
+
+static void could_not_write(struct run *r)
+{
+    progress_clear(&r->progress);
+    stop(r, ctl_complain(EXIT_SCRIPT, "record: %s", r->files.error));
+}
+
 static void take_source(struct run *r, int fd)
 {
-    double now = process_clock();
     if (r->sources_n == SOURCES) {
         close(r->sources[0]);
         memmove(r->sources, r->sources + 1, --r->sources_n * sizeof *r->sources);
     }
     r->sources[r->sources_n++] = fd;
-    if (r->state == RUN_STARTS) {
-        r->began = now;
-        r->ends = r->o->duration > 0 ? now + r->o->duration : INFINITY;
-    } else if (!record_files_gap(&r->files, r->intake.last_us, real_time(),
-                                 "another process has taken over the service")) {
-        ctl_complain(EXIT_SCRIPT, "record: %s", r->files.error);
-        stop(r, EXIT_SCRIPT);
-        return;
-    }
-    run_state_becomes(r, RUN_RECORDS);
+    if (r->began == 0 ? begin_files(r)
+                      : record_files_gap(&r->files, r->intake.last_us, real_time(),
+                                         "another process has taken over the service"))
+        run_state_becomes(r, RUN_RECORDS);
+    else
+        could_not_write(r);
 }
 
 static void begin_to_look(struct run *r)
@@ -167,9 +189,9 @@ static void look(struct run *r, double now)
     if (now - r->lost_at < TRY_FOR) return;
     progress_clear(&r->progress);
     stop(r, ctl_complain(EXIT_SYSTEM,
-                         "record: the service has ended, or takes no more commands (%s): what came "
-                         "before is in %s",
-                         r->link.error[0] ? r->link.error : "no answer", r->files.name));
+                         "record: the service has ended, or takes no more commands (%s)%s%s",
+                         r->link.error[0] ? r->link.error : "no answer",
+                         r->began > 0 ? ": what came before is in " : "", r->files.name));
 }
 
 /* --- what comes -------------------------------------------------------------------------------- */
@@ -222,8 +244,8 @@ static void begin_to_end(struct run *r)
 static void look_at_clock(struct run *r)
 {
     double now = process_clock();
-    bool is_on = r->state == RUN_RECORDS || r->state == RUN_LOOKS;
-    if (r->state == RUN_STARTS && (is_interrupted || now >= r->ends))
+    bool is_on = r->began > 0 && (r->state == RUN_RECORDS || r->state == RUN_LOOKS);
+    if (r->began == 0 && (is_interrupted || now >= r->ends))
         stop(r,
              is_interrupted
                  ? EXIT_OK
@@ -236,11 +258,9 @@ static void look_at_clock(struct run *r)
         look(r, now);
     else if (r->state == RUN_ENDS && (now >= r->ending || r->sources_n == 0))
         run_state_becomes(r, RUN_DONE);
-    if (r->state == RUN_DONE || now - r->flushed < FLUSH_EVERY) return;
+    if (r->began == 0 || r->state == RUN_DONE || now - r->flushed < FLUSH_EVERY) return;
     r->flushed = now;
-    if (record_files_flush(&r->files)) return;
-    progress_clear(&r->progress);
-    stop(r, ctl_complain(EXIT_SCRIPT, "record: %s", r->files.error));
+    if (!record_files_flush(&r->files)) could_not_write(r);
 }
 
 static void show_progress(struct run *r)
@@ -305,34 +325,15 @@ static void print_summary(const struct run *r)
 
 static int record(struct run *r)
 {
-    const struct record_files_plan plan = {.path = r->o->words[1],
-                                           .rotate = r->o->rotate,
-                                           .keep = r->o->keep,
-                                           .max_size = r->o->max_size,
-                                           .force = r->o->force};
-    struct recording_about about = {.version = MOONGATE_VERSION,
-                                    .begun_us = real_time(),
-                                    .mode = r->asked.mode,
-                                    .sample = r->asked.share,
-                                    .hashed = r->asked.hashes,
-                                    .keep_prefix = r->o->keep_prefix ? *r->o->keep_prefix : '\0'};
     double timeout = r->o->timeout > 0 ? r->o->timeout : 10;
     if (!connects(r, timeout)) return ctl_complain(EXIT_BIND, "%s", r->link.error);
-    if (!record_files_open(&r->files, &plan, &about)) {
-        if (!record_files_close(&r->files)) r->code = EXIT_SCRIPT;
-        return ctl_complain(EXIT_SCRIPT, "record: %s", r->files.error);
-    }
     record_intake_init(&r->intake, &r->files, r->asked.hashes ? &r->asked.hasher : NULL);
     r->ends = process_clock() + timeout;
     progress_begin(&r->progress, progress_terminal(), "record", "requests");
     run(r);
-    bool nothing = r->state == RUN_DONE && r->began == 0;
     if (!record_files_close(&r->files) && r->code == EXIT_OK)
         r->code = ctl_complain(EXIT_SCRIPT, "record: %s", r->files.error);
-    if (nothing && strcmp(plan.path, "-") != 0)
-        unlink(r->files.name); /* it is empty, and ours */
-    else
-        print_summary(r);
+    if (r->began > 0) print_summary(r);
     record_intake_release(&r->intake);
     return r->code;
 }

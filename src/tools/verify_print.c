@@ -25,6 +25,7 @@ void verify_print_text(const struct verify_counts *n, bool dry_run)
         snprintf(text, sizeof text, "%s%s", would, changes[i].what);
         print_line(changes[i].n, text);
     }
+    print_line(n->kept, "kept: the old place was restarted, and has lost them");
     print_line(n->differing, "could not be settled");
     if (n->unread > 0) printf("  %u servers did not list their keys\n", n->unread);
 }
@@ -45,7 +46,9 @@ void verify_put_json(struct json *j, const struct verify_counts *n, enum verify_
     json_number(j, "corrected", n->corrected);
     json_number(j, "added", n->added);
     json_number(j, "removed", n->removed);
+    json_number(j, "kept", n->kept);
     json_number(j, "differing", n->differing);
     json_number(j, "unread_servers", n->unread);
+    json_number(j, "rounds", n->rounds);
     json_fraction(j, "seconds", n->seconds);
 }

@@ -12,10 +12,10 @@
 -- other only after a hit, without the cas. In the last 10 seconds before a key's moment no usable cas is shown: so no
 -- cas of the first route is compared in the second, unless a client holds it for longer.
 --
--- With writes = "both" every write goes to both routes, from the time the script is loaded until the end of the window:
--- so what was copied to the second one beforehand stays right. The route where the key is carries it out; then the
--- other one gets what makes its item right, or a delete (moongate.mirror). Only if it takes neither the client gets its
--- error. Reads go to one route, as without it.
+-- With writes = "both" every write goes to both routes, from the time the script is loaded until the end of the
+-- window: so what was copied to the second one beforehand stays right. The route where the key is carries it out; then
+-- the other one gets what makes its item right, or a delete (moongate.mirror). Only if it takes neither the client gets
+-- its error. Reads go to one route, as without it.
 local async = require "moongate.async"
 local mirror = require "moongate.mirror"
 local policy = require "moongate.policy"

@@ -28,7 +28,7 @@ return function(spec)
     local children, options = policy.read("mg.staging", spec, known, 2, 2)
     local warm, staging = children[1], children[2]
     local put, place = fill.route(staging, 1)
-    local filler = fill.into(staging, warm, options.exptime or "same", true, put)
+    local filler = fill.into(staging, warm, options.exptime or "same", true, put, mirror.LESS)
     local both = policy.route("staging", C.ROUTE_ALL, children, { wait = C.WAIT_INITIAL })
 
     local read = policy.waiting("staging", children, function(req)

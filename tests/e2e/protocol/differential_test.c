@@ -7,6 +7,7 @@
  * differs is printed, and made as small as it goes.
  */
 #include "e2e/protocol/differential.h"
+#include "e2e/protocol/unpad.h"
 
 #include "lib/client.h"
 #include "lib/memcached.h"

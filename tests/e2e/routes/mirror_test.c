@@ -297,6 +297,34 @@ static void with_stale_items_and_empty_ones_the_second_place_has_nothing_older(v
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) many(policies[p], true, &items);
 }
 
+/* Pools that share servers: a key that stays is written once. */
+static void where_both_routes_lead_to_one_server_it_gets_a_write_once(void **state)
+{
+    static const char *const routes[] = {
+        "mg.staging { a, mg.pool { '%s', name = 'again' } }",
+        "mg.staging { a, function(req) return inner end }",
+        "mg.staging { a, mg.set_ttl { a, 60 } }",
+        "mg.migrate { a, a, start = os.time() + 99, interval = 9, writes = 'both' }",
+    };
+    const char *a = memcached_address(memcached_start(NULL));
+    struct moongate *m = moongate_start(script_of_one(a, ""), NULL);
+    struct client *c = client_connects(m);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const char *at = strstr(routes[i], "%s");
+        const char *route =
+            at ? textf("%.*s%s%s", (int)(at - routes[i]), routes[i], a, at + 2) : routes[i];
+        moongate_reloads(m, textf(MG "local a = mg.pool { '%s' }\n"
+                                     "local inner = mg.by_prefix { { x = a }, default = a }\n"
+                                     "return %s\n",
+                                  a, route));
+        client_asks(c, "set key0 7 100 1\r\n5\r\n", "STORED\r\n");
+        client_asks(c, "incr key0 2\r\n", "7\r\n");
+        client_asks(c, "append key0 0 0 1\r\n1\r\n", "STORED\r\n");
+        client_asks(c, "incr key0 1\r\n", "72\r\n");
+        client_asks(c, "get key0\r\n", "VALUE key0 7 2\r\n72\r\nEND\r\n");
+    }
+}
+
 int main(void)
 {
     const char *text = getenv("SEED");
@@ -305,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(after_each_command_of_one_client_both_places_have_the_same),
         play(after_commands_of_many_clients_both_places_have_the_same),
+        play(where_both_routes_lead_to_one_server_it_gets_a_write_once),
         play(with_stale_items_and_empty_ones_the_second_place_has_nothing_older),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,13 +155,15 @@ static void it_ends_by_itself_when_its_time_is_over(void **state)
 
 static void there_is_one_recording_at_a_time(void **state)
 {
-    const char *path, *file = file_path("r");
+    const char *path, *file = file_path("r"), *earlier = file_path("e");
     struct moongate *m = taped_moongate(&path);
     (void)state;
+    taper_is_interrupted(tapes(m, path, earlier, NULL));
     struct taper *t = tapes(m, path, file, NULL);
-    struct run run = moongate_runs("ctl", "-s", path, "record", file_path("other"), NULL);
+    struct run run = moongate_runs("ctl", "-s", path, "record", earlier, "--force", NULL);
     exits(run, REFUSED);
     has(run.err, "one recording at a time");
+    is_said(requests_of(earlier, DONE), ""); /* it is still there, and whole */
     taper_is_interrupted(t);
     const char *const options[] = {"--force", NULL};
     taper_is_interrupted(tapes(m, path, file, options));

@@ -5,6 +5,7 @@
 #ifndef TESTS_E2E_TOOLS_TAPER_H
 #define TESTS_E2E_TOOLS_TAPER_H
 
+#include "client/feed.h"
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/desk.h"
@@ -14,7 +15,6 @@
 #include "lib/said.h"
 #include "lib/scene.h"
 
-#define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 struct taper {
     struct program program; /* first: the stage knows it by its actor */
@@ -44,7 +43,7 @@ static inline struct moongate *taped_moongate(const char **path)
                           textf("unix:%s", *path), NULL);
 }
 
-/* A key that begins so and is recorded whatever share of the keys a busy machine lets workers record: base/bucket.h's hash of it is one of
+/* A key that begins so and is recorded whatever share of the keys a busy machine lets workers record: its hash (client/feed.h) is one of
  * the lowest. Another one each time. */
 static inline const char *taped_key(const char *prefix)
 {
@@ -55,7 +54,7 @@ static inline const char *taped_key(const char *prefix)
     for (;;) {
         size_t len = begin;
         for (unsigned n = ++tried; n; n /= 26) key[len++] = (char)('a' + n % 26);
-        if ((uint32_t)XXH3_64bits(key, len) <= 4096) return textf("%.*s", (int)len, key);
+        if (feed_hash((uint8_t *)key, len) <= 65536) return textf("%.*s", (int)len, key);
     }
 }
 

@@ -214,7 +214,9 @@ static void what_finds_no_room_is_dropped_and_counted(void **state)
         assert_true(added < 1000);
     }
     turns(0.01);
-    adds(added, LONG); /* longer than what is left */
+    uint64_t before = row.recorded_requests, lost = row.recorded_lost;
+    while (row.recorded_requests == before) adds(added++, LONG); /* longer than what is left */
+    assert_true(row.recorded_lost > lost);
     feed_end(&feed, now);
     while (feed.state != FEED_OFF) {
         turns(0.01);
@@ -298,6 +300,34 @@ static void a_smaller_share_begins_with_a_datagram(void **state)
     assert_in_range(s.takes, 400, 600);
 }
 
+static void a_feed_without_time_for_all_keys_rests_and_counts_what_it_misses(void **state)
+{
+    enum { TURNS = 2000, A_TURN = 10000 };
+    struct seen s = {0};
+    uint64_t looked = 0;
+    begins(RECORDING_SIZES, UINT32_MAX / 4 + 1);
+    feed.look_cost = 10; /* nanoseconds: 1000 times 10000 keys are 0.1 s */
+    for (int i = 0; i < TURNS; i++) {
+        bool looks = feed_looks(&feed);
+        if (looks) adds((uint32_t)i, 0);
+        row.keys_routed += A_TURN;
+        if (looks) feed.looked += A_TURN - 1;
+        looked += looks * A_TURN;
+        turns(0.001);
+        reads(&s);
+    }
+    /* This process has worked less than 0.25 of that time or little more: 0.007 of it, of 0.1 that it would take. */
+    double part = (double)looked / TURNS / A_TURN;
+    if (part < 0.015 || part > 0.08) fail_msg("looks at %g of the keys", part);
+    feed_end(&feed, now);
+    turns(0.001);
+    reads(&s);
+    assert_true(s.is_last);
+    assert_int_equal(s.lost, row.recorded_lost);
+    double missed = 0.25 * (double)(TURNS * (uint64_t)A_TURN - looked);
+    assert_true((double)s.lost > 0.99 * missed && (double)s.lost < 1.01 * missed);
+}
+
 static void settings_are_a_text_and_back(void **state)
 {
     struct feed_settings s = {.mode = RECORDING_VALUES, .share = 77, .prefix_len = 4}, t;
@@ -327,6 +357,7 @@ int main(void)
         test(a_reader_that_has_gone_ends_it),
         test(a_share_is_one_of_keys_and_a_part_of_a_larger_one),
         test(a_smaller_share_begins_with_a_datagram),
+        test(a_feed_without_time_for_all_keys_rests_and_counts_what_it_misses),
         test(settings_are_a_text_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

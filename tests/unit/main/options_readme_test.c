@@ -200,7 +200,7 @@ static void commands_are_those_of_the_help(void **state)
     }
     read_commands(&help);
     compare(&readme, &help, "## Commands");
-    assert_int_equal(help.n, 12);
+    assert_int_equal(help.n, 13);
 }
 
 int main(void)

@@ -113,6 +113,33 @@ static void a_full_disk_leaves_whole_blocks(void **state)
     close(s.fd);
 }
 
+/* As the standard output may have, of a shell that appends. */
+static void what_a_file_had_before_is_not_cut(void **state)
+{
+    static struct random_take takes[TAKES];
+    static char before[BLOCK_FULL];
+    const struct rlimit limit = {2 * BLOCK_FULL, RLIM_INFINITY};
+    struct rlimit was;
+    struct scratch s = scratch_begins();
+    (void)state;
+    memset(before, 'x', sizeof before);
+    scratch_becomes(&s, before, sizeof before);
+    lseek(s.fd, 0, SEEK_END);
+    getrlimit(RLIMIT_FSIZE, &was);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    struct recorder *r = recorder_create(s.fd, &about);
+    assert_in_range(fills(r, takes, 10000), 100, 9999);
+    recorder_destroy(r);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_true(lseek(s.fd, 0, SEEK_END) >= (off_t)sizeof before);
+    char *after = malloc(sizeof before);
+    assert_non_null(after);
+    assert_int_equal(pread(s.fd, after, sizeof before, 0), sizeof before);
+    assert_memory_equal(after, before, sizeof before);
+    free(after);
+    close(s.fd);
+}
+
 static void the_longest_takes_are_written_and_read(void **state)
 {
     static uint8_t value[TAKE_VALUE];
@@ -145,6 +172,7 @@ int main(void)
         cmocka_unit_test(values_are_kept_only_where_they_were_asked_for),
         cmocka_unit_test(the_share_stands_at_each_request),
         cmocka_unit_test(a_full_disk_leaves_whole_blocks),
+        cmocka_unit_test(what_a_file_had_before_is_not_cut),
         cmocka_unit_test(the_longest_takes_are_written_and_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

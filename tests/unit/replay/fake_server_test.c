@@ -3,8 +3,10 @@
  *
  * SEED names the first stream, STREAMS how many there are. */
 #include "e2e/protocol/differential.h"
+#include "e2e/protocol/unpad.h"
 
 #include "lib/memcached.h"
+#include "lib/scene.h"
 #include "lib/versions.h"
 #include "replay/fake_server.h"
 

@@ -176,78 +176,6 @@ static void hits_are_those_of_a_model(void **state)
     }
 }
 
-/* Each is one request to its server, and its keys come back in their places. */
-static void a_get_of_several_keys_stays_one(void **state)
-{
-    const char *new = file_of("new", ONE);
-    struct tape t = tape_begins(RECORDING_SIZES);
-    tape_sets(&t, "a", 10, 0);
-    tape_sets(&t, "c", 20, 0);
-    for (uint32_t part = 0; part < 4; part++) {
-        static const char *const keys[] = {"a", "b", "c", "a"};
-        struct take take = take_of(COMMAND_GETS, keys[part], part == 1 ? LIVE_MISS : LIVE_HIT);
-        take.part = part;
-        take.parts = 4;
-        t.at = 1;
-        tape_takes(&t, take);
-    }
-    tape_ends(&t);
-    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
-    exits(run, 0);
-    number_is(run.out, "", "replayed", 6);
-    number_is(run.out, "new", "hits", 3);
-    number_is(run.out, "new", "misses", 1);
-    has(run.out, "\"name\":\"10.0.0.1:11211\",\"pool\":\"all\",\"requests\":3,");
-}
-
-/* Commands of all kinds, quiet ones among them; a cas has the number that the client was given here. */
-static void commands_of_all_kinds_are_sent_again(void **state)
-{
-    const char *new = file_of("new", ONE);
-    struct tape t = tape_begins(RECORDING_VALUES);
-    struct take set = take_of(COMMAND_SET, "n", LIVE_STORED);
-    set.value = (const uint8_t *)"41";
-    set.value_len = 2;
-    set.noreply = true;
-    tape_takes(&t, set);
-    struct take incr = take_of(COMMAND_INCR, "n", LIVE_CHANGED);
-    incr.number = 1;
-    tape_takes(&t, incr);
-    struct take gets = take_of(COMMAND_GETS, "n", LIVE_HIT);
-    gets.bytes = 30;
-    tape_takes(&t, gets);
-    struct take cas = set;
-    cas.command = COMMAND_CAS;
-    cas.noreply = false;
-    cas.number = 987654321; /* of a server of then */
-    tape_takes(&t, cas);
-    struct take meta = take_of(COMMAND_META_GET, "n", LIVE_HIT);
-    meta.args = (const uint8_t *)"v t q";
-    meta.args_len = 5;
-    tape_takes(&t, meta);
-    meta.key = (const uint8_t *)"m";
-    tape_takes(&t, meta);
-    struct take base64 = take_of(COMMAND_META_SET, "with blank", LIVE_STORED);
-    base64.base64 = true;
-    base64.args = (const uint8_t *)"b T30";
-    base64.args_len = 5;
-    base64.value = (const uint8_t *)"hello";
-    base64.value_len = 5;
-    tape_takes(&t, base64);
-    tape_takes(&t, (struct take){.command = COMMAND_VERSION, .result = LIVE_ANSWERED});
-    tape_takes(&t, (struct take){.command = COMMAND_FLUSH_ALL, .result = LIVE_ANSWERED});
-    tape_gets(&t, "n", 2);
-    tape_ends(&t);
-    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
-    exits(run, 0);
-    number_is(run.out, "", "left_out", 1);
-    number_is(run.out, "new", "errors", 0);
-    number_is(run.out, "new", "hits", 2);   /* gets, mg */
-    number_is(run.out, "new", "misses", 2); /* mg of another key; behind flush_all */
-    number_is(run.out, "new", "writes", 5);
-    number_is(run.out, "new", "unknown", 1);
-}
-
 static void without_sizes_values_have_the_size_that_was_given(void **state)
 {
     const char *new = file_of("new", ONE);
@@ -430,8 +358,6 @@ int main(void)
         play(routes_are_counted_as_diff_counts_them),
         play(what_is_found_in_its_old_place_is_copied),
         play(hits_are_those_of_a_model),
-        play(a_get_of_several_keys_stays_one),
-        play(commands_of_all_kinds_are_sent_again),
         play(without_sizes_values_have_the_size_that_was_given),
         play(memory_of_fakes_is_bounded),
         play(time_is_that_of_the_recording),

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "master/html.h"
+#include "base/html.h"
 
 static char *text;
 static size_t text_len;

@@ -2,8 +2,8 @@
  *
  * Nothing that these write can end a text or an attribute in double quotes, whatever bytes it was given.
  */
-#ifndef MOONGATE_MASTER_HTML_H
-#define MOONGATE_MASTER_HTML_H
+#ifndef MOONGATE_BASE_HTML_H
+#define MOONGATE_BASE_HTML_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "master/html.h"
+#include "base/html.h"
 
 #include "base/utf8.h"
 #include <math.h>
