@@ -231,7 +231,7 @@ mutants: ## take out one check after the other: a test must notice each
 	@+$(BUILD_TESTS)
 	@BUILD=$B SAMPLE=$(SAMPLE) sh tests/mutants/run $(MUTANTS)
 
-lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors
+lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the list of mutants, the floors
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 

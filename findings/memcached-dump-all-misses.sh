@@ -4,6 +4,7 @@
 #     read move from one list to another meanwhile. `mgdump all` does the same. `metadump hash` and `mgdump hash` go through the hash table
 #     and list each item once. memcached-tool's dump and the exporters that list keys use `all`.
 # Source: Debian forky's memcached 1.6.45-1; 1.6.9, 1.6.18 and 1.6.38 do the same (mgdump came after 1.6.18).
+# shellcheck source=findings/lib/memcached.sh
 . "$(dirname "$0")/lib/memcached.sh"
 
 # 200,000 items, which two clients read at random, a hundred at a time, while they are dumped.

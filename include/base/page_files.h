@@ -4,7 +4,8 @@
 #ifndef MOONGATE_BASE_PAGE_FILES_H
 #define MOONGATE_BASE_PAGE_FILES_H
 
-extern const char page_html[]; /* a template, see master/template.h; src/master/page.c has its values */
+/* A template, see master/template.h; src/master/page.c has its values. */
+extern const char page_html[];
 extern const char page_css[];
 extern const char page_js[];
 extern const char report_css[]; /* beside page_css */

@@ -122,8 +122,8 @@ local function to_set(route, req)
     return routes.number_of(async.follow(route, set)), set
 end
 
---- True when a set of the request's key goes through both routes to the same server. Pools are compared, behind policies
--- that choose one; behind other policies two servers count as different.
+--- True when a set of the request's key goes through both routes to the same server. Pools are compared, behind
+-- policies that choose one; behind other policies two servers count as different.
 function M.is_same_place(req, route, other)
     local at, serial = kept.handle(req)
     local one, set = to_set(route, req)

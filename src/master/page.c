@@ -5,8 +5,8 @@
  * what differs. So there is one place where a number becomes text, and one where a name is escaped. */
 #include "master/page.h"
 
-#include "base/process.h"
 #include "base/page_files.h"
+#include "base/process.h"
 #include "master/page_state.h"
 #include "master/template.h"
 #include <assert.h>

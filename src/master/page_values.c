@@ -2,10 +2,10 @@
 #include "master/page_state.h"
 
 #include "base/heat.h"
-#include "base/log.h"
-#include "base/process.h"
 #include "base/html.h"
+#include "base/log.h"
 #include "base/page_files.h"
+#include "base/process.h"
 #include "master/trend.h"
 #include <assert.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The fake server: random streams of commands, cut at random places, get the same bytes from it as from memcached; and what takes time or
  * memory there, by numbers.
  *
- * SEED names the first stream, STREAMS how many there are. */
+ * SEED names the first stream, STREAMS how many there are, LONG_SECONDS when to stop. */
 #include "e2e/protocol/differential.h"
 #include "e2e/protocol/unpad.h"
 
@@ -161,8 +161,11 @@ static void streams_are_answered_as_memcached_does(void **state)
     struct fake_server s = open_server(512 << 20);
     unsigned first = number_from("SEED", 4711), bad = 0, plays = 0;
     unsigned streams = number_from("STREAMS", stage_is_sanitized() ? 200 : 600);
+    unsigned seconds = number_from("LONG_SECONDS", 0);
+    double began = stage_now();
     struct commands_of_stream *stream = stage_memory(sizeof *stream);
     for (unsigned i = 0; i < streams && bad < REPORTS_MAX; i++) {
+        if (seconds && stage_now() - began > seconds) break;
         struct octets bytes = {0}, server = {0}, fake = {0};
         stream_make(stream, first + i);
         leave_out(stream, version);

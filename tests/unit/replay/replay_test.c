@@ -150,10 +150,8 @@ static struct counts plays_random(struct tape *t, unsigned seed)
     return n;
 }
 
-static void hits_are_those_of_a_model(void **state)
+static void has_the_hits_of_a_model(unsigned seed)
 {
-    const char *given = getenv("SEED");
-    unsigned seed = given ? (unsigned)atoi(given) : 77;
     const char *old = file_of("old", ONE), *new = file_of("new", BY_PREFIX);
     struct tape t = tape_begins(RECORDING_SIZES);
     struct counts n = plays_random(&t, seed);
@@ -174,6 +172,15 @@ static void hits_are_those_of_a_model(void **state)
         number_is(run.out, "new", "lost_hits", n.recorded - hits[i]);
         number_is(run.out, "new", "errors", 0);
     }
+}
+
+static void hits_are_those_of_a_model(void **state)
+{
+    const char *given = getenv("SEED"), *more = getenv("REPLAY_SECONDS");
+    unsigned seed = given ? (unsigned)atoi(given) : 77;
+    double end = stage_now() + (more ? atof(more) : 0);
+    do has_the_hits_of_a_model(seed++);
+    while (stage_now() < end);
 }
 
 static void without_sizes_values_have_the_size_that_was_given(void **state)

@@ -126,7 +126,7 @@ static void a_page_says_what_the_results_say(void **state)
     char *page = page_of(results_like("shop.rec", true));
     static const char *const said[] = {
         "shop.rec", "88.0 %", "44.0 %",       "123,456",    "over a limit",   "--max-moved",
-        "30 %",   "10 %", "2.00 ms",      "1.25 times", "1 more servers", "12 more requests",
+        "30 %",     "10 %",   "2.00 ms",      "1.25 times", "1 more servers", "12 more requests",
         "Hit rate", "p99.9",  "get shop.rec", "--max-p99"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (!strstr(page, said[i])) fail_msg("'%s' is not on the page", said[i]);
