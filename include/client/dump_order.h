@@ -31,7 +31,7 @@ enum dump_line {
     DUMP_LINE_KEY,     /* names a key: it may be passed on */
     DUMP_LINE_OK,      /* begins the answer of newer servers */
     DUMP_LINE_END,     /* ends the answer */
-    DUMP_LINE_BUSY,    /* another dump runs there */
+    DUMP_LINE_BUSY,    /* another dump runs there, or its hash table grows */
     DUMP_LINE_REFUSED, /* an error */
     DUMP_LINE_WRONG,   /* nothing that memcached would send here */
 };

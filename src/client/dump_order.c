@@ -176,5 +176,7 @@ enum dump_line dump_line_of(enum dump_kind kind, const uint8_t *line, size_t len
     if (is_whole(c, kind == DUMP_MG ? "EN" : "END")) return DUMP_LINE_END;
     if (kind != DUMP_CACHE && is_whole(c, "OK")) return DUMP_LINE_OK;
     if (kind != DUMP_CACHE && take(&c, "BUSY ")) return DUMP_LINE_BUSY;
+    if (kind != DUMP_CACHE && take(&c, "ERROR locked "))
+        return DUMP_LINE_BUSY; /* 1.6.45, as its hash table grows */
     return is_error(c) ? DUMP_LINE_REFUSED : DUMP_LINE_WRONG;
 }

@@ -10,8 +10,8 @@
  * of a memcached that dies.
  *
  * memcached runs one dump by lru_crawler at a time and answers BUSY to others. So does moongate, over all workers: each counts its
- * own on the board. A server that is busy, with its own crawl or the dump of another client, is asked again for a while, because one of
- * many often is. Dumps by cachedump are short, at most 2 MB a server; so many run at once in a worker, and others wait.
+ * own on the board. A server that is busy, with its own crawl or the dump of another client, or as its hash table
+ * grows, is asked again for a while, because one of many often is. Dumps by cachedump are short, at most 2 MB a server; so many run at once in a worker, and others wait.
  *
  * A dump outlives reloads: a server that no pool names any more when its turn comes is left out. */
 #include "client/dumps.h"
@@ -25,12 +25,14 @@
 #include "base/slab.h"
 #include "client/reply.h"
 #include "client/state.h"
+#include "protocol/dialect.h"
 
 enum {
-    HELD = 32 * 1024, /* bytes of the client's output over which servers wait */
-    AT_ONCE = 16,     /* that run in a worker */
-    DUMPS_MAX = 1024, /* with those that wait for their turn */
-    REASON = 400,     /* bytes */
+    HELD = 32 * 1024,  /* bytes of the client's output over which servers wait */
+    AT_ONCE = 16,      /* that run in a worker */
+    DUMPS_MAX = 1024,  /* with those that wait for their turn */
+    REASON = 400,      /* bytes */
+    HASH_FROM = 10638, /* memcached whose `metadump hash` holds up nobody */
 };
 
 /* Seconds. */
@@ -54,6 +56,7 @@ struct dump {
     bool has_begun;
     bool has_answered; /* a byte of the answer has gone to the client */
     bool has_heard;    /* a line of this server has come */
+    bool has_named;    /* and one that was not OK */
     uint64_t passed;   /* lines */
     double busy_since; /* as turn.now; 0: the server is not busy */
     size_t unread;     /* bytes that the client had not read when the timer was set */
@@ -233,12 +236,16 @@ static bool dump_takes(void *owner, const uint8_t *line, size_t len)
 {
     struct dump *d = owner;
     enum dump_line is = dump_line_of(d->order.kind, line, len);
-    bool is_first = !d->has_heard;
     if (!d->reply->client) { /* dumps_look frees it */
         question_close(&d->lines);
         return false;
     }
-    d->has_heard = true;
+    if (is == DUMP_LINE_OK && !d->has_heard) {
+        d->has_heard = true;
+        return true;
+    }
+    bool is_first = !d->has_named;
+    d->has_heard = d->has_named = true;
     if (is != DUMP_LINE_BUSY) d->busy_since = 0;
     if (is == DUMP_LINE_KEY && !has_enough(d)) {
         begin_answer(d);
@@ -246,7 +253,6 @@ static bool dump_takes(void *owner, const uint8_t *line, size_t len)
         d->passed++;
         return true;
     }
-    if (is == DUMP_LINE_OK && is_first) return true;
     if (is == DUMP_LINE_END)
         go_on(d);
     else if (is == DUMP_LINE_BUSY && is_first)
@@ -265,6 +271,17 @@ static void dump_ends(void *owner, const char *reason)
     if (d->reply->client) fail_at(d, reason);
 }
 
+/* What this server is asked. While a reader of `metadump hash` keeps memcached 1.6.9 and 1.6.18 waiting, they hold the lock of a part of
+ * their keys, and clients wait, too; so do all before HASH_FROM, as far as we know. A client that is slow must not stop a server. */
+static void write_question(const struct dump *d, const struct backend *b, char *to)
+{
+    struct dump_order order = d->order;
+    bool is_meta = order.kind == DUMP_META;
+    if (is_meta && dialect_number(b->version, strlen(b->version)) < HASH_FROM)
+        order.is_hash = false;
+    dump_order_write(&order, order.limit ? order.limit - d->passed : 0, to, QUESTION_MOST + 1);
+}
+
 /* Asks server `at`, or the next one that a pool still names. d may be freed. */
 static void ask(struct dump *d)
 {
@@ -275,9 +292,8 @@ static void ask(struct dump *d)
         go_on(d);
         return;
     }
-    d->has_heard = false;
-    dump_order_write(&d->order, d->order.limit ? d->order.limit - d->passed : 0, question,
-                     sizeof question);
+    d->has_heard = d->has_named = false;
+    write_question(d, b, question);
     const char *reason = b->down ? "is down" : question_open(&d->lines, b, question, PATIENCE);
     if (reason) fail_at(d, reason);
 }

@@ -161,19 +161,14 @@ static void be_busy(struct dump *d)
     if (now - d->busy_since < BUSY_LIMIT)
         ask_later(d, BUSY_PAUSE);
     else
-        end(d, "is busy with another dump of its keys", false);
+        end(d, "is busy with another dump of its keys, or with its growing hash table", false);
 }
 
 /* Other words, or none are left. */
 static void be_refused(struct dump *d, const uint8_t *line, size_t len)
 {
     static const char NOT_ALLOWED[] = "not allowed";
-    static const char LOCKED[] = "locked try again"; /* its hash table grows */
     char text[128];
-    if (memmem(line, len, LOCKED, sizeof LOCKED - 1)) {
-        be_busy(d);
-        return;
-    }
     if (memmem(line, len, NOT_ALLOWED, sizeof NOT_ALLOWED - 1)) {
         end(d, "does not allow dumps of its keys: start it without -X", true);
         return;

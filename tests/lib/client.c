@@ -247,6 +247,15 @@ void client_gets_value(struct client *c, const char *key, const char *value)
     client_asks(c, textf("get %s\r\n", key), hit_and_end(key, value));
 }
 
+/* What comes behind the first line of an answer that is not the one that is waited for. */
+static void sees_its_rest(struct client *c, const char *line)
+{
+    bool is_classic = strncmp(line, "VALUE ", strlen("VALUE ")) == 0;
+    if (strncmp(line, "VA ", strlen("VA ")) == 0) (void)client_sees_line(c);
+    if (is_classic)
+        while (strcmp(client_sees_line(c), "END") != 0) {}
+}
+
 void client_asks_until(struct client *c, const char *request, const char *answer)
 {
     double end = stage_now() + stage_deadline();
@@ -255,6 +264,7 @@ void client_asks_until(struct client *c, const char *request, const char *answer
         client_sends(c, request);
         line = client_sees_line(c);
         if (strncmp(answer, line, strlen(line)) == 0 && answer[strlen(line)] == '\r') break;
+        sees_its_rest(c, line);
         if (stage_now() > end)
             stage_fails("%s\n  asked %s until the deadline for %s\n  got \"%s\"", c->peer.name,
                         octets_escape(request, strlen(request)),

@@ -77,8 +77,8 @@ void client_asks(struct client *c, const char *request, const char *answer);
 void client_stores_value(struct client *c, const char *key, const char *value);
 void client_gets_value(struct client *c, const char *key, const char *value);
 
-/* Asks again and again until the answer is this one: for what heals by itself in a while. Every
- * other answer must be one line. */
+/* Asks again and again until the answer is this one: for what heals by itself in a while. Values
+ * of one line may come meanwhile. */
 void client_asks_until(struct client *c, const char *request, const char *answer);
 
 void client_stops_reading(struct client *c);

@@ -89,18 +89,19 @@ static void a_class_of_all_servers(void **state)
     assert_int_equal(n, KEYS);
 }
 
-static void all_keys_of_all_servers(void **state)
-{
-    struct scene s = scene_with(KEYS);
-    assert_int_equal(is_what_the_servers_say(&s, "lru_crawler metadump all"), KEYS);
-    assert_int_equal(is_what_the_servers_say(&s, "lru_crawler metadump hash"), KEYS);
-    assert_true(is_what_the_servers_say(&s, "lru_crawler metadump 1,2") > 0);
-}
-
 static bool has_mgdump(const struct memcached *s)
 {
     const char *version = memcached_version(s);
     return !begins(version, "1.6.") || atoi(version + 4) >= 38;
+}
+
+static void all_keys_of_all_servers(void **state)
+{
+    struct scene s = scene_with(KEYS);
+    assert_int_equal(is_what_the_servers_say(&s, "lru_crawler metadump all"), KEYS);
+    if (has_mgdump(s.servers[0])) /* an older one is not asked for it */
+        assert_int_equal(is_what_the_servers_say(&s, "lru_crawler metadump hash"), KEYS);
+    assert_true(is_what_the_servers_say(&s, "lru_crawler metadump 1,2") > 0);
 }
 
 static void all_keys_as_meta_gets(void **state)

@@ -28,7 +28,6 @@ static void servers_are_asked_one_after_the_other_and_one_end_is_for_all(void **
 static void what_is_asked_is_written_from_what_was_read(void **state)
 {
     static const char *const asked[][2] = {
-        {"lru_crawler metadump hash", "lru_crawler metadump hash\r\n"},
         {"lru_crawler metadump 007,3,,3,", "lru_crawler metadump 3,7\r\n"},
         {"lru_crawler  metadump 63 ", "lru_crawler metadump 63\r\n"},
         {"stats cachedump 05 0 surplus", "stats cachedump 5 0\r\n"},
@@ -43,6 +42,26 @@ static void what_is_asked_is_written_from_what_was_read(void **state)
     client_sends(s.c, "lru_crawler metadump all noreply\r\n");
     client_sees_nothing_more(s.c);
     backend_has_nothing_anywhere(s.servers[0]);
+}
+
+/* While its reader is slow, older servers make clients wait (src/main/README.md, Dumps of keys). */
+static void an_old_server_is_not_asked_by_its_hash_table(void **state)
+{
+    static const char *const asked[][2] = {
+        {"1.6.9", "all"},   {"1.6.37", "all"},  {"private", "all"},
+        {"1.6.38", "hash"}, {"1.6.45", "hash"},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct scene s = scene_of(1, asked[i][0], NULL, NULL);
+        bool says_ok =
+            strcmp(asked[i][0], "1.6.45") == 0; /* what it tells its clients as version */
+        client_sends(s.c, "lru_crawler metadump hash\r\nlru_crawler mgdump hash\r\n");
+        is_asked(s.servers[0], textf("lru_crawler metadump %s\r\n", asked[i][1]));
+        tells_all(s.servers[0], KEY_A "END\r\n");
+        is_asked(s.servers[0], "lru_crawler mgdump hash\r\n");
+        tells_all(s.servers[0], "EN\r\n");
+        client_sees(s.c, says_ok ? "OK\r\n" KEY_A "END\r\nOK\r\nEN\r\n" : KEY_A "END\r\nEN\r\n");
+    }
 }
 
 static void a_limit_counts_over_all_servers(void **state)
@@ -243,6 +262,8 @@ static void a_busy_server_is_asked_again(void **state)
     is_asked(s.servers[1], METADUMP);
     tells_all(s.servers[1], BUSY);
     is_asked(s.servers[1], METADUMP);
+    tells_all(s.servers[1], "OK\r\nERROR locked try again later\r\n");
+    is_asked(s.servers[1], METADUMP);
     tells_all(s.servers[1], "OK\r\nEND\r\n");
     client_sees(s.c, "OK\r\n" KEY_A "END\r\n");
     client_sees_nothing_more(s.c);
@@ -297,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(servers_are_asked_one_after_the_other_and_one_end_is_for_all),
         play(what_is_asked_is_written_from_what_was_read),
+        play(an_old_server_is_not_asked_by_its_hash_table),
         play(a_limit_counts_over_all_servers),
         play(a_server_of_two_pools_is_asked_once),
         play(the_form_is_that_of_the_version_that_clients_are_told),

@@ -101,6 +101,8 @@ static const struct {
     {DUMP_META, DUMP_LINE_OK, "OK\r\n"},
     {DUMP_META, DUMP_LINE_END, "END\r\n"},
     {DUMP_META, DUMP_LINE_BUSY, "BUSY currently processing crawler request\r\n"},
+    {DUMP_META, DUMP_LINE_BUSY, "ERROR locked try again later\r\n"},
+    {DUMP_MG, DUMP_LINE_BUSY, "ERROR locked try again later\r\n"},
     {DUMP_META, DUMP_LINE_REFUSED, "BADCLASS invalid class id\r\n"},
     {DUMP_META, DUMP_LINE_REFUSED, "ERROR metadump not allowed\r\n"},
     {DUMP_META, DUMP_LINE_WRONG, "ERRORS\r\n"},
