@@ -50,6 +50,12 @@ void spool_waits_add(struct spool_waits *list, struct spool_wait *wait);
 /* Nobody waits for it any more: takes it out of its list, if it is in one. The delete is kept anyway, if it was said to the spooler. */
 void spool_forget(struct spool_wait *wait);
 
+struct generation;
+
+/* Calls take for the servers of the generation's pools whose deletes are kept in that folder; one may come more than once. */
+void spool_servers(const struct generation *g, const char *dir,
+                   void (*take)(void *about, const char *server), void *about);
+
 /* Before requests are routed: what another worker has said to be deleted is not read here. */
 static inline void spool_look(struct spool_desk *desk)
 {

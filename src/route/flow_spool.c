@@ -50,6 +50,17 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     if (spool_place_init(&state->place, dir)) abort();
 }
 
+void spool_servers(const struct generation *g, const char *dir,
+                   void (*take)(void *about, const char *server), void *about)
+{
+    for (uint32_t i = 0; i < g->routes_n; i++) {
+        const struct route *route = g->routes[i];
+        if (route->kind != ROUTE_SPOOL || strcmp(route->state->place.dir, dir) != 0) continue;
+        const struct pool *pool = route->children[0]->pool;
+        for (uint32_t m = 0; m < pool->members_n; m++) take(about, pool->members[m].backend->name);
+    }
+}
+
 /* The very server that send_to_pool is about to take. */
 static struct picked pick(const struct route *route, const struct request *r)
 {

@@ -8,7 +8,8 @@
  * A delete that failed comes by `keep`. Its server is gated at once: no read that begins after the delete's answer may find the old value.
  * At the end of the turn all that have come are said to the spooler, in their order, those of one server in one packet. Its answer, KEPT
  * or REFUSED, ends the waits of their flows. The spooler has said STATE to all workers before KEPT. So before this worker lets its client
- * know, it counts board.kept up, and others that see the new number read their links before they route what came (spool_look).
+ * know, it counts board.kept up, and others that see the new number read their links before they route what came (spool_look). One whose
+ * link is not there at that moment does not know which server it is, and gates all of that folder until it does.
  *
  * When the spooler goes (it was killed, or there is another one after an upgrade) the link is tried again and again. What was said
  * and not answered is said once more then: a line that waits already is kept once. Servers stay gated meanwhile.
@@ -87,11 +88,22 @@ static const char *keep(void *about, const char *dir, struct spool_wait *wait)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+static void suspect(void *link, const char *server)
+{
+    (void)link_get(link, server, strlen(server));
+}
+
+/* A link that the spooler does not tell yet for which server a delete was kept has all of its servers gated; READY opens those for which
+ * nothing waits. */
 static void look(void *about)
 {
     struct worker *w = about;
-    for (struct spool_link *link = w->keeping.links; link; link = link->next)
+    for (struct spool_link *link = w->keeping.links; link; link = link->next) {
         while (link->state != LINK_AWAY && link_read(link)) continue;
+        if (link->state == LINK_READY) continue;
+        for (const struct generation *g = w->turn.generation; g; g = g->next)
+            spool_servers(g, link->dir, suspect, link);
+    }
 }
 
 void keeping_init(struct worker *w)

@@ -5,7 +5,7 @@
  * when all are answered DONE brings the next one. At the end the spooler says STATE 0 to all workers, and their gates open.
  *
  * A delete is done when the server says that the key is gone, or was not there. One that is refused in the words that were kept (md
- * flags that this server does not know) is sent as a plain delete, which takes away more. If that is refused as well no server will ever
+ * flags that this server does not know) is sent without them, which takes away more. If that is refused as well no server will ever
  * take it: it is left out, with a line in the log. After any other failure the lease is given back (LEAVE), and what was not answered
  * stays on the disk. The next attempt comes when a connection serves again, or after a while, whichever is first.
  *
@@ -207,6 +207,16 @@ static bool parse(const struct replay_call *call, struct request *r, uint8_t *ke
     return !(r->meta & META_BASE64) || request_decode_key(r, key);
 }
 
+/* Without its flags, so that it takes away more. A key that came in base64 stays so: its bytes may be such that a delete's line would be
+ * other commands. */
+static void make_plain(struct request *r)
+{
+    r->meta &= META_BASE64;
+    r->command_id = r->meta ? COMMAND_META_DELETE : COMMAND_DELETE;
+    r->args_at = (uintptr_t) "b";
+    r->args_len = r->meta ? 1 : 0;
+}
+
 /* All by one connection: so they are carried out in their order. */
 static void send_call(struct replay_call *call, struct backend *b, uint32_t conn)
 {
@@ -224,10 +234,7 @@ static void send_call(struct replay_call *call, struct backend *b, uint32_t conn
         call->is_done = true;
         return;
     }
-    if (call->is_plain) {
-        r.command_id = COMMAND_DELETE;
-        r.args_len = r.meta = 0;
-    }
+    if (call->is_plain) make_plain(&r);
     r.noreply = 0;
     r.affinity = conn;
     batch->out++;

@@ -291,6 +291,12 @@ void spooler_dies(struct spooler *s)
     leaves(&s->actor);
 }
 
+void spooler_loses_others(struct spooler *s)
+{
+    for (unsigned i = 0; i < s->links_n; i++)
+        if (i != s->current) leaves(&s->links[i].actor);
+}
+
 void spooler_is_back(struct spooler *s)
 {
     listen_there(s);

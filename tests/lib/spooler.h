@@ -52,4 +52,7 @@ void spooler_says_garbage(struct spooler *s);
 void spooler_dies(struct spooler *s);
 void spooler_is_back(struct spooler *s);
 
+/* Ends its links but that of which a packet was seen last. */
+void spooler_loses_others(struct spooler *s);
+
 #endif

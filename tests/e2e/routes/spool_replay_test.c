@@ -68,6 +68,21 @@ static void words_that_the_server_does_not_know_become_a_plain_delete(void **sta
     moongate_sees_log(m, "a spooled delete is left out: the server says CLIENT_ERROR no");
 }
 
+/* The bytes of a key in base64 are never a line of their own. */
+static void a_key_in_base64_stays_so_when_its_flags_go(void **state)
+{
+    prepare();
+    spooler_has(spooler, server, 2);
+    begin("");
+    (void)spooler_sees(spooler, SPOOL_TAKE, server);
+    spooler_gives(spooler, server, 1, "md YQ0KZmx1c2hfYWxs b x\r\n", "md YSBi x b\r\n", NULL);
+    backend_sees(b, "md YQ0KZmx1c2hfYWxs b x\r\nmd YSBi x b\r\n");
+    backend_answers(b, "CLIENT_ERROR invalid flag\r\nCLIENT_ERROR invalid flag\r\n");
+    backend_sees(b, "md YQ0KZmx1c2hfYWxs b\r\nmd YSBi b\r\n");
+    backend_answers(b, "HD\r\nNF\r\n");
+    assert_int_equal(spooler_sees(spooler, SPOOL_DONE, server), 2);
+}
+
 /* A server without meta commands: md is said as a delete, and what no delete says becomes one. */
 static void an_old_server_gets_the_words_that_it_knows(void **state)
 {
@@ -234,6 +249,7 @@ int main(void)
         play(what_waits_is_replayed_in_order_before_anything_is_read),
         play(what_the_server_did_not_answer_stays_with_the_spooler),
         play(words_that_the_server_does_not_know_become_a_plain_delete),
+        play(a_key_in_base64_stays_so_when_its_flags_go),
         play(an_old_server_gets_the_words_that_it_knows),
         play(a_server_in_the_binary_protocol_gets_frames),
         play(a_script_without_the_policy_reads_the_server_and_one_with_it_does_not),

@@ -306,6 +306,38 @@ static void a_delete_by_another_worker_is_known_before_a_request_is_routed(void 
     }
 }
 
+static void keeps_one(void)
+{
+    client_sends(c, "delete k\r\n");
+    while (!backend_has_input(b)) (void)backend_turns_to_input(b);
+    backend_sees(b, "delete k\r\n");
+    backend_answers(b, "SERVER_ERROR busy\r\n");
+    uint64_t number = spooler_sees_keep(spooler, server, "delete k\r\n");
+    spooler_says(spooler, SPOOL_KEPT, number, NULL);
+    client_sees(c, "NOT_FOUND\r\n");
+}
+
+/* It has lost its link, and has heard nothing yet on the next one. */
+static void a_worker_that_is_not_told_which_server_it_is_reads_none(void **state)
+{
+    prepare();
+    m = moongate_start(textf(busy, server, spooler_dir(spooler)), "-j", "2", NULL);
+    struct client *other = client_of_worker("1");
+    c = client_of_worker("0");
+    keeps_one();
+    spooler_stays_silent(spooler);
+    spooler_loses_others(spooler);
+    spooler_sees_links(spooler, 3);
+    keeps_one();
+    client_asks(other, "get k\r\n", gated());
+    spooler_speaks_again(spooler);
+    client_sends(other, "get k\r\n");
+    while (!backend_has_input(b)) (void)backend_turns_to_input(b);
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(other, "END\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +357,7 @@ int main(void)
         play(a_gated_server_is_down_for_policies_and_pools),
         play(a_worker_waits_for_the_first_words_of_its_spooler),
         play(a_delete_by_another_worker_is_known_before_a_request_is_routed),
+        play(a_worker_that_is_not_told_which_server_it_is_reads_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
