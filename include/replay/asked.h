@@ -11,7 +11,7 @@
 #include "replay/results.h"
 
 struct asked_key {
-    const uint8_t *at;
+    const uint8_t *at; /* the key itself; in base64 it is on the wire alone */
     uint64_t hash;
     uint32_t prefix; /* its number in the table of prefixes */
     uint32_t bytes;  /* of the recorded answer */
@@ -40,6 +40,7 @@ struct asked {
     bool refills;    /* it may become such a one */
     bool is_made_up; /* its value was not recorded */
     bool is_quiet;   /* there may be no answer, so `mn` is sent behind it */
+    bool is_base64;  /* its one key is on the wire in base64 */
     uint8_t listener_len;
     const uint8_t *listener;
     const uint8_t *bytes; /* as a client sends it */
@@ -65,11 +66,12 @@ struct asked_maker {
     struct asked head;
     struct take take; /* the last one, without its texts */
     uint8_t listener[TAKE_LISTENER];
+    uint8_t own_key[TAKE_KEY]; /* of a request in base64 */
 };
 
 void asked_maker_release(struct asked_maker *m);
 
-/* False: such a request is not sent again: it asks moongate itself, and is not about keys. */
+/* False: such a request is not sent again: it asks moongate itself, and is not about keys; or no client can have sent it. */
 bool asked_can_be(const struct take *t);
 
 /* Begins a request with a take; the next takes may join it. */
@@ -80,7 +82,7 @@ void asked_join(struct asked_maker *m, const struct take *t);
 /* The request; the maker is empty afterwards. */
 struct asked *asked_make(struct asked_maker *m);
 
-/* A set of one of its keys, by the same client, with a made-up value of so many bytes. */
+/* A set of one of its keys, by the same client, with a made-up value of so many bytes. A key in base64 is set by `ms`. */
 struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_bytes);
 
 /* One of its keys as a request of its own, without CRLF and value. The line is cut at room. Returns its length. */

@@ -100,9 +100,17 @@ static bool is_get(const struct take *t)
     return shape_of(t) == SHAPE_RETRIEVE;
 }
 
+/* A line end in a word would begin another request. */
+static bool fits_a_line(const struct take *t)
+{
+    bool is_key = t->base64 || t->key_len == 0 || request_key_is_valid(t->key, t->key_len, false);
+    return is_key && (t->args_len == 0 ||
+                      (!memchr(t->args, '\n', t->args_len) && !memchr(t->args, '\r', t->args_len)));
+}
+
 bool asked_can_be(const struct take *t)
 {
-    if (t->command == COMMAND_NONE || t->command >= COMMAND_COUNT) return false;
+    if (t->command == COMMAND_NONE || t->command >= COMMAND_COUNT || !fits_a_line(t)) return false;
     return t->key_len > 0 ? shape_of(t) < SHAPE_ADMIN : t->command == COMMAND_FLUSH_ALL;
 }
 
@@ -215,7 +223,9 @@ void asked_begin(struct asked_maker *m, const struct take *t)
                              .reads = is_get(t) || t->command == COMMAND_META_GET,
                              .changes = !only_reads(t),
                              .is_quiet = is_quiet(t),
+                             .is_base64 = t->base64 && t->key_len > 0,
                              .listener_len = (uint8_t)t->listener_len};
+    if (m->head.is_base64) memcpy(m->own_key, t->key, t->key_len);
     memcpy(m->listener, t->listener_len ? t->listener : (const uint8_t *)"", t->listener_len);
     put_text(&m->bytes, command_info(t->command)->text);
     if (!is_get(t)) {
@@ -244,7 +254,8 @@ struct asked *asked_make(struct asked_maker *m)
 {
     if (is_get(&m->take)) put_end(m, false);
     size_t keys = m->keys_n * sizeof *m->keys;
-    struct asked *a = malloc(sizeof *a + keys + m->bytes.n + m->head.listener_len);
+    size_t own = m->head.is_base64 ? m->keys[0].len : 0;
+    struct asked *a = malloc(sizeof *a + keys + m->bytes.n + m->head.listener_len + own);
     if (!a) abort();
     *a = m->head;
     uint8_t *bytes = (uint8_t *)a->keys + keys;
@@ -256,28 +267,39 @@ struct asked *asked_make(struct asked_maker *m)
     a->keys_n = (uint32_t)m->keys_n;
     if (keys) memcpy(a->keys, m->keys, keys);
     for (uint32_t i = 0; i < a->keys_n; i++) a->keys[i].at = bytes + (size_t)a->keys[i].at;
+    if (own) a->keys[0].at = memcpy(bytes + m->bytes.n + m->head.listener_len, m->own_key, own);
     m->bytes.n = m->keys_n = 0;
     return a;
+}
+
+/* Without its end. */
+static size_t put_refill_line(uint8_t *to, const struct asked *a, const struct asked_key *k,
+                              uint32_t value_bytes)
+{
+    struct request as = {.meta = a->is_base64 ? META_BASE64 : 0};
+    size_t n = a->is_base64 ? 3 : 4;
+    memcpy(to, a->is_base64 ? "ms " : "set ", n);
+    n += request_wire_key(&as, k->at, k->len, to + n);
+    const char *rest = a->is_base64 ? " %u b" : " 0 0 %u";
+    return n + (size_t)snprintf((char *)to + n, NUMBER_ROOM, rest, value_bytes);
 }
 
 struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_bytes)
 {
     const struct asked_key *k = &a->keys[key];
     uint32_t len = k->bytes ? asked_value_bytes(k) : value_bytes;
-    size_t room = sizeof(struct asked) + sizeof *k + 2 * NUMBER_ROOM + k->len + len;
+    size_t room = sizeof(struct asked) + sizeof *k + 2 * NUMBER_ROOM + KEY_WIRE_ROOM + k->len + len;
     struct asked *set = malloc(room);
     if (!set) abort();
     *set = (struct asked){.client = a->client,
                           .at = a->at,
-                          .command = COMMAND_SET,
+                          .command = a->is_base64 ? COMMAND_META_SET : COMMAND_SET,
                           .changes = true,
                           .is_refill = true,
+                          .is_base64 = a->is_base64,
                           .keys_n = 1};
     uint8_t *bytes = (uint8_t *)&set->keys[1];
-    memcpy(bytes, "set ", 4);
-    memcpy(bytes + 4, k->at, k->len);
-    size_t n = 4u + k->len;
-    n += (size_t)snprintf((char *)bytes + n, NUMBER_ROOM, " 0 0 %u", len);
+    size_t n = put_refill_line(bytes, a, k, len);
     set->line_len = n;
     memcpy(bytes + n, "\r\n", 2);
     asked_make_value(bytes + n + 2, len, k->hash);
@@ -285,7 +307,7 @@ struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_b
     set->bytes = bytes;
     set->len = n + len + 4;
     set->keys[0] = *k;
-    set->keys[0].at = bytes + 4;
+    set->keys[0].at = memcpy(bytes + set->len, k->at, k->len);
     set->keys[0].found = 0;
     return set;
 }

@@ -99,12 +99,55 @@ static void commands_of_all_kinds_are_sent_again(void **state)
     number_is(run.out, "new", "unknown", 1);
 }
 
+/* It counts by its own prefix, and what was found is stored again under itself. */
+static void a_key_in_base64_is_that_key(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    struct take get = take_of(COMMAND_META_GET, "user:a b", LIVE_HIT);
+    get.base64 = true;
+    get.args = (const uint8_t *)"b v";
+    get.args_len = 3;
+    get.bytes = 20;
+    for (int i = 0; i < 3; i++) {
+        tape_takes(&t, get);
+        t.at += 1;
+    }
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--refill", "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "new", "hits", 2);
+    number_is(run.out, "new", "refilled", 1);
+    has(run.out, "\"prefix\":\"user:\"");
+}
+
+/* No client can have sent them, and a line end would begin another request. */
+static void requests_that_are_no_line_are_left_out(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    tape_sets(&t, "k", 10, 0);
+    t.at = 1;
+    tape_takes(&t, take_of(COMMAND_GET, "k\r\nflush_all\r\nget k", LIVE_HIT));
+    struct take get = take_of(COMMAND_META_GET, "k", LIVE_HIT);
+    get.args = (const uint8_t *)"v\r\nflush_all";
+    get.args_len = 12;
+    tape_takes(&t, get);
+    t.at = 2;
+    tape_gets(&t, "k", 10);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "", "left_out", 2);
+    number_is(run.out, "new", "hits", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(requests_go_in_the_order_in_which_they_came),
-        play(a_get_of_several_keys_stays_one),
-        play(commands_of_all_kinds_are_sent_again),
+        play(requests_go_in_the_order_in_which_they_came), play(a_get_of_several_keys_stays_one),
+        play(commands_of_all_kinds_are_sent_again),        play(a_key_in_base64_is_that_key),
+        play(requests_that_are_no_line_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
