@@ -285,6 +285,10 @@ bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and
 	@sh deps/check bench
 	@MOONGATE=$B/moongate TURNS_SO=$B/bench/turns.so tests/bench/start $(START)
 
+bench-move: $B/moongate $B/bench/load ## what recording and copying cost the service, how fast copy and replay are; MOVE='record copy': some cases
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load tests/bench/move $(MOVE)
+
 # --- the rest -----------------------------------------------------------------------------------
 
 # Not scripts: what operators copy.
@@ -326,4 +330,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-words man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-words man deb deb-test install clean help
