@@ -83,11 +83,8 @@ enum copy_step {
 struct copy_source {
     struct copy *copy;
     struct dump dump;
-    struct sieve
-        seen; /* keys of a dump that may miss some: others follow it, until one finds nothing new */
-    uint32_t lists;      /* how many of them have begun */
-    uint64_t fresh;      /* keys that only this one has named */
-    struct keyfile keys; /* open from LISTS to READS */
+    struct sieved sieved; /* keys of a dump that may miss some */
+    struct keyfile keys;  /* open from LISTS to READS */
     enum copy_step step;
     uint32_t server;
     uint32_t dumps;     /* how many have begun */

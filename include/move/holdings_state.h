@@ -10,6 +10,7 @@
 #include "move/keyfile.h"
 #include "move/load.h"
 #include "move/reading.h"
+#include "move/sieve.h"
 
 enum {
     HOLDINGS_NAMES = 4,     /* names that a key has on servers */
@@ -53,12 +54,13 @@ struct holdings {
     struct holdings_counts *counts;
     struct keyfile keys;
     struct dump dump;
-    bool is_listing;    /* the dump runs */
-    uint32_t source;    /* the server whose keys are taken; UINT32_MAX: the file's */
-    bool *uses_get;     /* owned: servers that know no meta commands */
-    uint64_t total;     /* keys, as far as is known */
-    uint64_t open;      /* keys on their way */
-    uint32_t in_flight; /* questions */
+    struct sieved sieved; /* keys of a dump that may miss some */
+    bool is_listing;      /* the dump runs */
+    uint32_t source;      /* the server whose keys are taken; UINT32_MAX: the file's */
+    bool *uses_get;       /* owned: servers that know no meta commands */
+    uint64_t total;       /* keys, as far as is known */
+    uint64_t open;        /* keys on their way */
+    uint32_t in_flight;   /* questions */
     struct allowance asks;
     struct load load;
     struct progress progress;

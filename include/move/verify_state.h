@@ -12,6 +12,7 @@
 #include "move/load.h"
 #include "move/plan.h"
 #include "move/reading.h"
+#include "move/sieve.h"
 #include "move/verify.h"
 
 enum {
@@ -78,6 +79,7 @@ enum verify_step { VERIFY_IDLE, VERIFY_LISTS, VERIFY_READS, VERIFY_ENDED };
 struct verify_source {
     struct verify *v;
     struct dump dump;
+    struct sieved sieved; /* keys of a dump that may miss some */
     struct keyfile keys;
     enum verify_step step;
     uint32_t server;

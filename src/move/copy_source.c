@@ -24,7 +24,7 @@
 static const double RETRY = 0.5;
 
 /* Keys that are looked at before others have their turn. */
-enum { AT_ONCE = 512, LISTS_MOST = 6 };
+enum { AT_ONCE = 512 };
 
 static double now_of(const struct copy_source *s)
 {
@@ -194,9 +194,7 @@ static void on_key(void *owner, const struct dump_key *key)
     struct copy_source *s = owner;
     if (!s->dump.is_ordered) {
         s->skips = s->has_marker = false;
-        if (!s->seen.bits) sieve_open(&s->seen, 2 * s->about.items);
-        if (sieve_put(&s->seen, &key->key) && s->lists > 1) return;
-        s->fresh++;
+        if (!sieved_put(&s->sieved, &key->key, s->about.items)) return;
     }
     s->listed++;
     int error = keyfile_put(&s->keys, key);
@@ -285,13 +283,11 @@ static void on_end(void *owner, const char *why, bool cannot)
         s->retry_at = now_of(s) + RETRY;
         return;
     }
-    if (!why && !s->dump.is_ordered && (s->lists == 1 || s->fresh > 0) && s->lists < LISTS_MOST) {
-        s->lists++;
-        s->fresh = 0;
+    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved)) {
         dump_begin(&s->dump, s->copy->tier, s->server);
         return;
     }
-    sieve_close(&s->seen);
+    sieved_close(&s->sieved);
     s->step = COPY_READS;
     s->cannot = cannot;
     if (!why) return;
@@ -328,9 +324,7 @@ static void begin_dump(struct copy_source *s, bool checks)
         s->dumps++;
         s->listed = 0;
         s->cannot = false;
-        s->lists = 1;
-        s->fresh = 0;
-        sieve_close(&s->seen);
+        sieved_begin(&s->sieved);
         drop_epochs(s);
         open_epoch(s);
         int error = keyfile_open(&s->keys);
@@ -418,7 +412,7 @@ void copy_source_release(struct copy_source *s)
 {
     dump_close(&s->dump);
     keyfile_close(&s->keys);
-    sieve_close(&s->seen);
+    sieved_close(&s->sieved);
     drop_epochs(s);
     copy_items_drop(&s->queue);
 }

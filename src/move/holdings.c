@@ -1,5 +1,6 @@
 /* How the keys come: all lines of a file, or what the servers list, one server after the other. Either goes through a file without a name
- * (keyfile.h), from which keys are taken as fast as the servers are to be asked. */
+ * (keyfile.h), from which keys are taken as fast as the servers are to be asked. A list that may miss keys that are used meanwhile is asked
+ * for until it names no new one (sieve.h), and none is taken meanwhile. */
 #include "move/holdings.h"
 
 #include <assert.h>
@@ -91,6 +92,7 @@ static void on_begun(void *owner)
 static void on_key(void *owner, const struct dump_key *key)
 {
     struct holdings *h = owner;
+    if (!h->dump.is_ordered && !sieved_put(&h->sieved, &key->key, h->dump.about.items)) return;
     int error = keyfile_put(&h->keys, key);
     if (error)
         complain(h, "keys are not kept: set TMPDIR to a folder that has room", strerror(error));
@@ -101,6 +103,12 @@ static void on_end(void *owner, const char *why, bool cannot)
 {
     struct holdings *h = owner;
     (void)cannot;
+    if (!why && !h->dump.is_ordered && !h->has_failed && !h->was_stopped &&
+        sieved_again(&h->sieved)) {
+        dump_begin(&h->dump, h->tier, h->source);
+        return;
+    }
+    sieved_close(&h->sieved);
     h->is_listing = false;
     if (!why) return;
     progress_clear(&h->progress);
@@ -119,6 +127,7 @@ static bool list_next(struct holdings *h)
     h->dump.take = on_key;
     h->dump.end = on_end;
     h->dump.owner = h;
+    sieved_begin(&h->sieved);
     dump_begin(&h->dump, h->tier, h->source);
     return true;
 }
@@ -137,8 +146,10 @@ static void take_key(struct holdings *h, const struct dump_key *key)
     arena_reset(&h->tier->arena);
 }
 
+/* Keys that are read may be missed by a dump that goes by the lists of LRU. */
 static bool may_ask(const struct holdings *h)
 {
+    if (h->is_listing && !h->dump.is_ordered) return false;
     if (h->was_stopped || h->has_failed || h->in_flight >= HOLDINGS_WINDOW) return false;
     return h->asks.left > 0 || isinf(h->asks.rate);
 }
@@ -239,6 +250,7 @@ enum holdings_end holdings_run(struct tier *t, const struct holdings_how *how,
     enum holdings_end end = judge(&h);
     assert(h.open == 0);
     dump_close(&h.dump);
+    sieved_close(&h.sieved);
     keyfile_close(&h.keys);
     load_release(&h.load);
     free(h.spots);

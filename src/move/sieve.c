@@ -36,3 +36,34 @@ bool sieve_put(struct sieve *s, const struct tier_key *key)
     }
     return was_there;
 }
+
+void sieved_begin(struct sieved *s)
+{
+    sieved_close(s);
+    s->lists = 1;
+    s->fresh = 0;
+}
+
+bool sieved_put(struct sieved *s, const struct tier_key *key, uint64_t expected)
+{
+    if (!s->seen.bits) sieve_open(&s->seen, 2 * expected);
+    if (sieve_put(&s->seen, key) && s->lists > 1) return false;
+    s->fresh++;
+    return true;
+}
+
+bool sieved_again(struct sieved *s)
+{
+    if ((s->lists == 1 || s->fresh > 0) && s->lists < SIEVE_LISTS) {
+        s->lists++;
+        s->fresh = 0;
+        return true;
+    }
+    sieved_close(s);
+    return false;
+}
+
+void sieved_close(struct sieved *s)
+{
+    sieve_close(&s->seen);
+}

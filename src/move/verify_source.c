@@ -1,7 +1,8 @@
 /* How the keys to be compared come: first from the old script's servers, then from the new one's, for what only they have.
  *
  * A dump goes into a file as fast as it comes (keyfile.h), and from there into checks as fast as these end. A dump that fails is
- * begun again, and then names all keys again: a key that was compared is compared once more, and is the same. */
+ * begun again, and then names all keys again: a key that was compared is compared once more, and is the same. A dump that may miss
+ * keys that are used meanwhile is asked for until it names no new one (sieve.h), and none is compared meanwhile. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,7 @@ static void on_begun(void *owner)
 static void on_key(void *owner, const struct dump_key *key)
 {
     struct verify_source *s = owner;
+    if (!s->dump.is_ordered && !sieved_put(&s->sieved, &key->key, s->items)) return;
     int error = keyfile_put(&s->keys, key);
     if (!error) return;
     dump_close(&s->dump);
@@ -134,6 +136,11 @@ static void fail(struct verify_source *s, const char *why, bool cannot)
 static void on_end(void *owner, const char *why, bool cannot)
 {
     struct verify_source *s = owner;
+    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved)) {
+        dump_begin(&s->dump, s->v->tier, s->server);
+        return;
+    }
+    sieved_close(&s->sieved);
     s->step = VERIFY_READS;
     if (why) fail(s, why, cannot);
 }
@@ -160,12 +167,14 @@ static void begin(struct verify_source *s)
     s->dump.take = on_key;
     s->dump.end = on_end;
     s->dump.owner = s;
+    sieved_begin(&s->sieved);
     dump_begin(&s->dump, v->tier, s->server);
 }
 
 static void look(struct verify_source *s)
 {
-    if (keyfile_is_open(&s->keys)) read_keys(s);
+    bool waits = s->step == VERIFY_LISTS && !s->dump.is_ordered;
+    if (keyfile_is_open(&s->keys) && !waits) read_keys(s);
     switch (s->step) {
     case VERIFY_IDLE: begin(s); break;
     case VERIFY_READS:
@@ -210,6 +219,7 @@ void verify_sources_release(struct verify *v)
 {
     for (uint32_t i = 0; i < v->sources_n; i++) {
         dump_close(&v->sources[i].dump);
+        sieved_close(&v->sources[i].sieved);
         keyfile_close(&v->sources[i].keys);
     }
     free(v->sources);

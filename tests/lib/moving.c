@@ -98,24 +98,28 @@ const char *content_of(const char *path)
     return text;
 }
 
-struct running *begins_to_copy(const struct moving *s, const char *options)
+struct running *tool_begins(const char *words)
 {
     static int number;
     struct running *r = stage_memory(sizeof *r);
     *r = (struct running){.program.actor = {.rank = RANK_PROGRAM, .leaves = leaves}};
     r->out = textf("%s/out%d", program_folder(), ++number);
     r->err = textf("%s/err%d", program_folder(), number);
-    const char *line = textf("exec \"$MOONGATE\" copy %s %s --json --repeat --passes 1 %s >%s 2>%s",
-                             s->old, s->new, options, r->out, r->err);
+    const char *line = textf("exec \"$MOONGATE\" %s >%s 2>%s", words, r->out, r->err);
     const char *const argv[] = {"/bin/sh", "-c", line, NULL};
     program_start(&r->program, argv, -1, -1);
     stage_enter(&r->program.actor);
     return r;
 }
 
+struct running *begins_to_copy(const struct moving *s, const char *options)
+{
+    return tool_begins(textf("copy %s %s --json --repeat --passes 1 %s", s->old, s->new, options));
+}
+
 struct run copy_ends(struct running *r)
 {
-    if (!program_waits(&r->program)) stage_fails("the copy does not end");
+    if (!program_waits(&r->program)) stage_fails("it does not end");
     return (struct run){.code = WIFEXITED(r->program.status) ? WEXITSTATUS(r->program.status) : -1,
                         .out = content_of(r->out),
                         .err = content_of(r->err)};

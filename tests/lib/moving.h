@@ -55,6 +55,7 @@ int count_of(struct client *c, const char *before, int n);
 const char *content_of(const char *path);
 
 /* Begins one with further options; waits for its end. */
+struct running *tool_begins(const char *words); /* moongate with these words */
 struct running *begins_to_copy(const struct moving *s, const char *options);
 struct run copy_ends(struct running *r);
 

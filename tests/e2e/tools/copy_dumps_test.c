@@ -1,4 +1,4 @@
-/* moongate copy in front of a server that the test plays: how it is asked for its keys, and what it may answer. */
+/* moongate copy and verify in front of a server that the test plays: how it is asked for its keys, and what it may answer. */
 #include "lib/backend.h"
 #include "lib/moving.h"
 
@@ -133,6 +133,29 @@ static void lines_that_name_no_key_are_a_failure(void **state)
     has(run.err, "has not listed all its keys: lists its keys with a line that names no key");
 }
 
+/* Nor does a verification take such a list for whole, and it reads nothing before the last one: what is read moves. */
+static void verify_asks_for_a_list_until_it_names_nothing_new(void **state)
+{
+    static const char *const lists[] = {LINE("b1") "END\r\n", LINE("b2") LINE("b1") "END\r\n",
+                                        LINE("b1") LINE("b2") "END\r\n"};
+    struct played p = {.b = backend_listens()};
+    backend_is(p.b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
+    backend_tells(p.b, STATS, NULL);
+    const char *script =
+        moongate_script_file(textf(MG "return mg.pool { '%s' }\n", backend_address(p.b)));
+    p.copy = tool_begins(textf("verify %s --dump --json", script));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
+        is_asked_and_answers(&p, BY_LISTS, lists[i]);
+    }
+    (void)backend_turns_to_input(p.b);
+    for (int i = 1; i <= 2; i++) {
+        has(backend_sees_line(p.b), textf("mg b%d ", i));
+        backend_answers(p.b, "EN\r\n");
+    }
+    exits(copy_ends(p.copy), WHOLE); /* they are gone meanwhile */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +166,7 @@ int main(void)
         play(a_list_that_is_cut_goes_on_behind_what_is_settled),
         play(a_list_without_the_last_key_is_read_from_its_beginning),
         play(lines_that_name_no_key_are_a_failure),
+        play(verify_asks_for_a_list_until_it_names_nothing_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,7 +174,7 @@ static void an_old_server_that_dies_loses_what_it_had(void **state)
 {
     struct moving s = moving_starts();
     stores_many(s.at_a, "b", SOME);
-    struct running *r = begins_to_copy(&s, "--rate 2k/s --patience 1");
+    struct running *r = begins_to_copy(&s, "--rate 500/s --patience 1");
     so_many_are_copied(s.at_b, some_moment());
     memcached_kill(s.a);
     struct run run = copy_ends(r);
@@ -190,7 +190,7 @@ static void an_old_server_that_is_restarted_loses_what_it_had(void **state)
 {
     struct moving s = moving_starts();
     stores_many(s.at_a, "b", SOME);
-    struct running *r = begins_to_copy(&s, "--rate 2k/s");
+    struct running *r = begins_to_copy(&s, "--rate 500/s");
     so_many_are_copied(s.at_b, some_moment());
     memcached_kill(s.a);
     memcached_starts_again(s.a);
