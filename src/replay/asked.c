@@ -280,8 +280,8 @@ static size_t put_refill_line(uint8_t *to, const struct asked *a, const struct a
     size_t n = a->is_base64 ? 3 : 4;
     memcpy(to, a->is_base64 ? "ms " : "set ", n);
     n += request_wire_key(&as, k->at, k->len, to + n);
-    const char *rest = a->is_base64 ? " %u b" : " 0 0 %u";
-    return n + (size_t)snprintf((char *)to + n, NUMBER_ROOM, rest, value_bytes);
+    return n + (size_t)snprintf((char *)to + n, NUMBER_ROOM, "%s %u%s", a->is_base64 ? "" : " 0 0",
+                                value_bytes, a->is_base64 ? " b" : "");
 }
 
 struct asked *asked_refill(const struct asked *a, uint32_t key, uint32_t value_bytes)
