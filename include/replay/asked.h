@@ -40,6 +40,7 @@ struct asked {
     bool refills;    /* it may become such a one */
     bool is_made_up; /* its value was not recorded */
     bool is_quiet;   /* there may be no answer, so `mn` is sent behind it */
+    bool vivifies;   /* mg with N: a miss is answered as a hit without a value */
     bool is_base64;  /* its one key is on the wire in base64 */
     uint8_t listener_len;
     const uint8_t *listener;

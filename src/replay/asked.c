@@ -196,13 +196,13 @@ static void put_whole(struct asked_maker *m, const struct take *t)
 
 /* --- requests --------------------------------------------------------------------------------------- */
 
-static bool is_quiet(const struct take *t)
+static bool has_flag(const struct take *t, uint8_t letter)
 {
     const uint8_t *word;
     size_t len;
     struct request r = {.args_at = (uintptr_t)t->args, .args_len = t->args_len};
     bool is_meta = shape_of(t) == SHAPE_META || shape_of(t) == SHAPE_META_STORE;
-    return t->noreply || (is_meta && request_find_flag(&r, 'q', &word, &len));
+    return is_meta && request_find_flag(&r, letter, &word, &len);
 }
 
 static bool only_reads(const struct take *t)
@@ -222,7 +222,8 @@ void asked_begin(struct asked_maker *m, const struct take *t)
                              .command = t->command,
                              .reads = is_get(t) || t->command == COMMAND_META_GET,
                              .changes = !only_reads(t),
-                             .is_quiet = is_quiet(t),
+                             .is_quiet = t->noreply || has_flag(t, 'q'),
+                             .vivifies = t->command == COMMAND_META_GET && has_flag(t, 'N'),
                              .is_base64 = t->base64 && t->key_len > 0,
                              .listener_len = (uint8_t)t->listener_len};
     if (m->head.is_base64) memcpy(m->own_key, t->key, t->key_len);

@@ -9,6 +9,9 @@
 #include "base/live.h"
 #include "replay/engine.h"
 
+/* What a fresh item's answer seems to have as a value: the flags that are shown. */
+enum { VIVID_MOST = 64 };
+
 /* --- before ------------------------------------------------------------------------------------------- */
 
 static const struct fake *fake_of(const struct player *p, const char *name)
@@ -40,7 +43,7 @@ static void seed_side(struct engine *e, struct player *p, unsigned as, const str
     e->tally.results->sides[p->side].seeded += is_put;
 }
 
-/* A hit on a key that did not come before: the servers of then had it. */
+/* A hit on a key that did not come before: the servers of then had it, unless the hit has just made it. */
 bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key)
 {
     const struct asked_key *k = &a->keys[key];
@@ -49,6 +52,7 @@ bool engine_seeds(struct engine *e, const struct asked *a, uint32_t key)
     r->recorded.seen_keys = e->seen.n;
     r->not_separated += word == SEEN_FULL;
     if (word != SEEN_NEW || !a->reads || k->result != LIVE_HIT || e->how->is_real) return false;
+    if (a->vivifies && asked_value_bytes(k) <= VIVID_MOST) return false;
     return e->how->warm || e->players_n == REPLAY_SIDES;
 }
 

@@ -217,6 +217,7 @@ bool record_files_close(struct record_files *f)
 {
     if (!f->recorder) return true;
     if (!f->error[0]) return close_one(f);
+    f->done += recorder_bytes(f->recorder);
     recorder_destroy(f->recorder);
     f->recorder = NULL;
     close(f->fd);

@@ -295,7 +295,7 @@ static void print_json(const struct run *r, double seconds)
     json_text(&j, "type", "recorded");
     json_text(&j, "file", r->o->words[1]);
     json_number(&j, "files", r->files.kept);
-    json_number(&j, "bytes", record_files_bytes(&r->files));
+    json_number(&j, "bytes", r->files.done);
     json_fraction(&j, "seconds", seconds);
     json_number(&j, "requests", r->intake.takes);
     json_number(&j, "lost", r->intake.lost);
@@ -316,9 +316,8 @@ static void print_summary(const struct run *r)
             (unsigned long long)r->intake.takes, seconds, (unsigned long long)r->intake.lost);
     if (share < 99.9 * r->asked.share)
         fprintf(stderr, "; at times only %.3g %% of the keys", share);
-    fprintf(stderr, "; %llu bytes in %u file%s: %s\n",
-            (unsigned long long)record_files_bytes(&r->files), r->files.kept,
-            r->files.kept == 1 ? "" : "s", r->files.name);
+    fprintf(stderr, "; %llu bytes in %u file%s: %s\n", (unsigned long long)r->files.done,
+            r->files.kept, r->files.kept == 1 ? "" : "s", r->files.name);
 }
 
 /* --- the tool ---------------------------------------------------------------------------------- */

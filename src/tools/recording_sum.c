@@ -6,6 +6,7 @@
 
 #include "base/live.h"
 #include "base/utf8.h"
+#include "protocol/command.h"
 
 enum { LINES = 10 };
 
@@ -38,12 +39,21 @@ static void count(struct toplist_row *row, unsigned result)
     row->errors += live_result_is_error(result);
 }
 
-/* Up to the first character that is neither a letter nor a digit, and with it; none: the whole key is no prefix. */
+/* For counting hits and misses: a delete of what is not there is no read that missed. */
+static uint8_t found(const struct take *t)
+{
+    bool reads = t->command == COMMAND_META_GET ||
+                 (t->command < COMMAND_COUNT && command_info(t->command)->shape == SHAPE_RETRIEVE);
+    return reads || (t->result != LIVE_HIT && t->result != LIVE_MISS) ? t->result : LIVE_ANSWERED;
+}
+
+/* Up to the first character that is neither a letter nor a digit, and with it; none: the whole key is no prefix. Bytes above ASCII are
+ * parts of letters. */
 static size_t prefix_of(const uint8_t *key, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         bool is_word = (key[i] >= 'a' && key[i] <= 'z') || (key[i] >= 'A' && key[i] <= 'Z') ||
-                       (key[i] >= '0' && key[i] <= '9');
+                       (key[i] >= '0' && key[i] <= '9') || key[i] >= 0x80;
         if (!is_word) return i + 1;
     }
     return 0;
@@ -59,16 +69,17 @@ static void take_client(struct recording_sum *s, const struct take *t)
 {
     char name[TOPLIST_NAME];
     int n = snprintf(name, sizeof name, "%u/%u", t->worker, t->client);
-    count(toplist_at(&s->clients, name, (size_t)n), t->result);
+    count(toplist_at(&s->clients, name, (size_t)n), found(t));
 }
 
 void recording_sum_take(struct recording_sum *s, const struct recording *r, const struct take *t)
 {
-    const char *command = recording_command(r), *result = recording_result(r);
+    const char *command = recording_command(r), *text = recording_result(r);
+    uint8_t result = found(t);
     uint32_t share = recording_share(r);
     s->requests++;
     s->hits += t->result == LIVE_HIT;
-    s->misses += t->result == LIVE_MISS;
+    s->misses += result == LIVE_MISS;
     s->errors += live_result_is_error(t->result);
     s->noreply += t->noreply;
     s->several += t->parts > 1;
@@ -79,11 +90,10 @@ void recording_sum_take(struct recording_sum *s, const struct recording *r, cons
     note(&s->times, t->us);
     if (t->value_len || t->value) note(&s->values, t->value_len);
     if (t->result == LIVE_HIT) note(&s->answers, t->bytes);
-    count(toplist_at(&s->commands, command, strlen(command)), t->result);
-    count(toplist_at(&s->results, result, strlen(result)), t->result);
-    if (t->key_len)
-        count(toplist_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), t->result);
-    if (t->error_len) count(toplist_at(&s->texts, t->error, t->error_len), t->result);
+    count(toplist_at(&s->commands, command, strlen(command)), result);
+    count(toplist_at(&s->results, text, strlen(text)), result);
+    if (t->key_len) count(toplist_at(&s->prefixes, t->key, prefix_of(t->key, t->key_len)), result);
+    if (t->error_len) count(toplist_at(&s->texts, t->error, t->error_len), result);
     take_client(s, t);
 }
 
@@ -167,8 +177,9 @@ static void print_list(const char *name, struct toplist *t, uint64_t requests, F
     fprintf(out, "\n%-24s %12s %7s %7s %10s\n", name, "requests", "share", "hits", "errors");
     for (uint32_t i = 0; i < t->n && i < LINES; i++) {
         const struct toplist_row *row = &t->rows[i];
-        fprintf(out, "%-24s %12llu %5.1f %% ", live_escape(row->name, row->len, text),
-                (unsigned long long)row->requests, percent(row->requests, requests));
+        utf8_show(text, sizeof text, row->name, row->len);
+        fprintf(out, "%-24s %12llu %5.1f %% ", text, (unsigned long long)row->requests,
+                percent(row->requests, requests));
         if (row->hits + row->misses)
             fprintf(out, "%5.1f %% ", percent(row->hits, row->hits + row->misses));
         else

@@ -142,12 +142,48 @@ static void requests_that_are_no_line_are_left_out(void **state)
     number_is(run.out, "new", "hits", 1);
 }
 
+/* `moongate recording` counts as found what reads have found: a delete of what is not there is no miss. */
+static void reads_alone_hit_and_miss(void **state)
+{
+    struct tape t = tape_begins(RECORDING_SIZES);
+    tape_gets(&t, "caf\xc3\xa9:1", 10);
+    tape_gets(&t, "caf\xc3\xa9:2", 0);
+    for (int i = 0; i < 6; i++) tape_deletes(&t, "caf\xc3\xa9:3", false);
+    tape_takes(&t, take_of(COMMAND_META_DELETE, "caf\xc3\xa9:3", LIVE_MISS));
+    tape_ends(&t);
+    struct run run = moongate_runs("recording", t.path, NULL);
+    exits(run, 0);
+    has(run.out, "found     1 hits, 1 misses: 50.0 %");
+    has(run.out, "           8  88.9 %  miss"); /* of results */
+    has(run.out, "caf\xc3\xa9: ");
+}
+
+/* `mg` with N makes what is not there: such a hit does not say that servers had it. */
+static void a_fresh_item_was_not_there_before(void **state)
+{
+    const char *new = file_of("new", ONE);
+    struct tape t = tape_begins(RECORDING_SIZES);
+    struct take get = take_of(COMMAND_META_GET, "fresh", LIVE_HIT);
+    get.args = (const uint8_t *)"v t N5";
+    get.args_len = 6;
+    get.bytes = strlen("VA 0 t5 W\r\n\r\n");
+    tape_takes(&t, get);
+    t.at = 10;
+    tape_gets(&t, "fresh", 0);
+    tape_ends(&t);
+    struct run run = moongate_runs("replay", t.path, "--script", new, "--warm", "--json", NULL);
+    exits(run, 0);
+    number_is(run.out, "new", "hits", 1);
+    number_is(run.out, "new", "misses", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(requests_go_in_the_order_in_which_they_came), play(a_get_of_several_keys_stays_one),
         play(commands_of_all_kinds_are_sent_again),        play(a_key_in_base64_is_that_key),
-        play(requests_that_are_no_line_are_left_out),
+        play(requests_that_are_no_line_are_left_out),      play(reads_alone_hit_and_miss),
+        play(a_fresh_item_was_not_there_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
