@@ -104,6 +104,7 @@ struct backend {
     bool down; /* no connection takes calls, or it is gated; written by backend_note_health alone */
     bool is_gated;         /* deletes wait for it: written by gate.c alone */
     bool is_framed;        /* it is spoken to in the binary protocol; see framed */
+    bool is_unusual;       /* it is gated or framed: what a call looks at first */
     bool leaves;           /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn; /* takes the news of its connections */
     struct board_server *stats;

@@ -229,7 +229,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
     if (!b->conns || (spec->host[0] && !b->host)) abort();
     secure_take(set, settings->tls);
     credential_take(set, settings->auth);
-    b->is_framed = framed_is_wanted(set, settings);
+    b->is_framed = b->is_unusual = framed_is_wanted(set, settings);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);

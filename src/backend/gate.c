@@ -29,6 +29,7 @@ static struct gate *find(const struct backends *set, const char *name)
 static void change(struct backend *b, bool is_gated)
 {
     b->is_gated = is_gated;
+    b->is_unusual = is_gated || b->is_framed;
     if (is_gated && !b->down) {
         b->cause = FALL_SPOOLED;
         if (b->trouble) trouble_note(b->trouble, GATE_REASON, b->set->now);

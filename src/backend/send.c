@@ -339,9 +339,10 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(usual) && !may_wait(usual, r, how))
         return refuse(b, how, usual->reason, reason);
-    if (__builtin_expect(b->is_gated, 0) && !gate_lets(r->command_id))
-        return refuse(b, how, GATE_REASON, reason);
-    if (__builtin_expect(b->is_framed, 0)) return send_framed(usual, r, how, reason);
+    if (__builtin_expect(b->is_unusual, 0)) {
+        if (b->is_gated && !gate_lets(r->command_id)) return refuse(b, how, GATE_REASON, reason);
+        if (b->is_framed) return send_framed(usual, r, how, reason);
+    }
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return send_translated(usual, r, how, reason);
     if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);

@@ -156,6 +156,17 @@ static bool names(const struct script *s, const char *dir)
     return false;
 }
 
+/* Its servers are read again from now on. */
+static void note_left(const struct spool_link *link)
+{
+    uint32_t n = 0;
+    for (const struct spooled *s = link->servers; s; s = s->next) n += s->waits;
+    if (n)
+        log_warn("spool %s: the script does not name the folder any more, and deletes for %u "
+                 "server%s wait in it: what they were to remove may be read",
+                 link->dir, n, n == 1 ? "" : "s");
+}
+
 /* Deletes of the script before may still come to a link that goes: those are refused. */
 void keeping_follow(struct worker *w, const struct script *s)
 {
@@ -168,6 +179,7 @@ void keeping_follow(struct worker *w, const struct script *s)
             continue;
         }
         *at = link->next;
+        note_left(link);
         link_destroy(link, "the script does not name the folder any more");
     }
     if (w->keeping.links) w->turn.spool = &w->keeping.desk;

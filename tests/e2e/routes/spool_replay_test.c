@@ -213,6 +213,7 @@ static void a_script_without_the_policy_reads_the_server_and_one_with_it_does_no
     (void)spooler_sees(spooler, SPOOL_TAKE, server);
     client_asks(c, "get k\r\n", gated());
     moongate_reloads(m, script_of_one(server, ""));
+    moongate_sees_log(m, "deletes for 1 server wait in it");
     client_sends(c, "get k\r\n");
     backend_sees(b, "get k\r\n");
     backend_answers(b, "END\r\n");
