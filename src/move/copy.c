@@ -16,15 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "move/copy_state.h"
 
 /* Seconds. */
 static const double TICK = 0.002, LOOK = 0.05, SAVE = 2;
 
-enum { NICE = 10 };
+enum { NICE = 10 }; /* added to what it has: who gave it less meant so */
 
 /* Seconds of the rate that may be sent at once; keys that are looked at for each item of the rate. */
 static const double BURST = 0.01, KEYS = 5;
@@ -177,7 +177,7 @@ static void look_at_priority(struct copy *c)
     for (uint32_t i = 0; i < c->sources_n; i++)
         if (c->sources[i].step <= COPY_LISTS) return;
     c->is_lowered = true;
-    (void)setpriority(PRIO_PROCESS, 0, NICE);
+    if (nice(NICE) == -1) return; /* it goes on as it is */
 }
 
 static void look(struct copy *c)

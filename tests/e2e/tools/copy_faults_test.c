@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,6 +264,22 @@ static void passes_are_repeated_until_nothing_is_new(void **state)
     copy_counts(run, "copied", 1);
 }
 
+static bool is_lowered(void *what)
+{
+    return getpriority(PRIO_PROCESS, (id_t)((struct running *)what)->program.pid) == 19;
+}
+
+/* The last one: this process has that priority from now on. */
+static void it_never_gives_itself_a_higher_priority(void **state)
+{
+    struct moving s = moving_starts();
+    stores_many(s.at_a, "b", 100);
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, 15), 0);
+    struct running *copy = begins_to_copy(&s, "--rate 50 --repeat --passes 1");
+    assert_true(stage_waits(is_lowered, copy));
+    exits(copy_ends(copy), WHOLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +296,7 @@ int main(void)
         play(the_rate_is_kept),
         play(so_is_the_bandwidth),
         play(passes_are_repeated_until_nothing_is_new),
+        play(it_never_gives_itself_a_higher_priority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

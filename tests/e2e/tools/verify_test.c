@@ -183,7 +183,6 @@ static void a_place_that_may_be_read_is_never_cleaned(void **state)
         "mg.all_initial { a, b }",
         "mg.warm_up { a, b }",
         "mg.staging { a, b }",
-        "mg.migrate { a, b, start = os.time() - 99, interval = 9e7, writes = 'both' }",
         "mg.shadow { a, to = b, share = 1 }",
         "mg.by_command { get = a, default = b }",
         "mg.random { a, b }",
@@ -197,6 +196,25 @@ static void a_place_that_may_be_read_is_never_cleaned(void **state)
         says(run, "duplicated", 0);
         for (int k = 1; k <= 3; k++)
             assert_true(is_on(s.at[0], textf("k%d", k)) && is_on(s.at[1], textf("k%d", k)));
+    }
+}
+
+static void keys_that_move_by_the_time_are_not_cleaned(void **state)
+{
+    static const char *const routes[] = {
+        "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",
+        "mg.migrate { a, b, start = os.time() + 99, interval = 60, writes = 'both' }",
+        "mg.set_ttl { mg.migrate { b, a, start = 0, interval = 1 }, 60 }",
+    };
+    struct scene s = scene();
+    has_items(s.at[0], "k1", "x");
+    has_items(s.at[1], "k1", "x");
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct run run = moongate_runs("verify", script(&s, routes[i]), "--dump", "--clean", NULL);
+        exits(run, 2);
+        has(run.err, "mg.migrate");
+        assert_true(is_on(s.at[0], "k1") && is_on(s.at[1], "k1"));
+        says(moongate_runs("verify", script(&s, routes[i]), "--dump", "--json", NULL), "keys", 1);
     }
 }
 
@@ -290,6 +308,7 @@ int main(void)
         play(a_prefix_of_the_script_is_taken_away),
         play(only_what_the_script_never_looks_for_is_deleted),
         play(a_place_that_may_be_read_is_never_cleaned),
+        play(keys_that_move_by_the_time_are_not_cleaned),
         play(a_script_that_fails_cleans_nothing),
         play(a_dead_server_is_named_and_its_keys_are_not_known),
         play(bad_command_lines_are_refused),
