@@ -223,12 +223,11 @@ static struct moongate *open(const char *policy)
     has_meta = memcached_at_hand_has_meta();
     places[0] = client_connects_to(a);
     places[1] = client_connects_to(b);
-    return moongate_start(
-        textf(MG "local a = mg.pool { '%s', name = 'a', timeout = 20 }\n"
-                 "local b = mg.pool { '%s', name = 'b', timeout = 20 }\n"
-                 "return %s\n",
-              a, b, policy),
-        "-j", "2", NULL);
+    return moongate_start(textf(MG "local a = mg.pool { '%s', name = 'a', timeout = 20 }\n"
+                                   "local b = mg.pool { '%s', name = 'b', timeout = 20 }\n"
+                                   "return %s\n",
+                                a, b, policy),
+                          "-j", "2", NULL);
 }
 
 static double seconds(void)
