@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_at.h"
+
 static const char MAGIC[8] = {'m', 'o', 'o', 'n', 'g', 'a', 't', 'e'};
 
 enum { VERSION = 1, ORDER = 0x01020304, ROOM_FIRST = 16 * 1024 };
@@ -225,12 +227,7 @@ struct bundle *bundle_read(int fd, const char **why)
 int bundle_write(const struct bundle *b, int fd)
 {
     (void)bundle_head(b);
-    for (size_t done = 0; done < b->len;) {
-        errno = 0;
-        ssize_t n = pwrite(fd, b->bytes + done, b->len - done, (off_t)done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return errno ? errno : ENOSPC;
-        done += (size_t)n;
-    }
+    int error = write_at(fd, b->bytes, b->len, 0);
+    if (error) return error;
     return ftruncate(fd, (off_t)b->len) == 0 ? 0 : errno;
 }

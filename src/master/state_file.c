@@ -4,6 +4,7 @@
 #include "master/state_file.h"
 
 #include "base/bundle.h"
+#include "base/write_at.h"
 #include "placement/hash.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -36,18 +37,6 @@ static uint64_t checksum(struct head head, const char *bundle, size_t len)
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const void *bytes, size_t len, size_t at)
-{
-    for (size_t done = 0; done < len;) {
-        errno = 0;
-        ssize_t n = pwrite(fd, (const char *)bytes + done, len - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return errno ? errno : ENOSPC;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
 /* Each process has a name of its own, as another moongate may be about to end while this one starts. A file of that name may have been left by a
  * process that was killed, of another user even. */
 static int create_new(int dir, char name[NAME_MAX_BYTES])
@@ -66,8 +55,8 @@ static int write_new(int dir, const struct bundle *b, uint64_t saved)
     char name[NAME_MAX_BYTES];
     int fd = create_new(dir, name);
     if (fd < 0) return errno;
-    int error = write_all(fd, &head, sizeof head, 0);
-    if (!error) error = write_all(fd, b->bytes, b->len, sizeof head);
+    int error = write_at(fd, &head, sizeof head, 0);
+    if (!error) error = write_at(fd, b->bytes, b->len, sizeof head);
     if (!error && fsync(fd) != 0) error = errno;
     if (close(fd) != 0 && !error) error = errno;
     if (!error && renameat(dir, name, dir, STATE_FILE) != 0) error = errno;

@@ -164,8 +164,8 @@ static void settle(struct holding *k)
 static void fail(struct holding_ask *a, const char *why, size_t len)
 {
     struct holdings_server *s = &a->of->h->counts->servers[a->server];
-    size_t n = 0;
-    while (n < len && n < sizeof s->why - 1 && (uint8_t)why[n] >= ' ') n++;
+    size_t n = 0, most = len < sizeof s->why - 1 ? len : sizeof s->why - 1;
+    while (n < most && (uint8_t)why[n] >= ' ') n++;
     if (!s->why[0]) snprintf(s->why, sizeof s->why, "%.*s", (int)n, why);
     a->has_failed = true;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/write_at.h"
+
 enum { HEAD = sizeof(int64_t) + 2, RECORD_MAX = HEAD + KEY_MAX };
 
 /* Not every file system has O_TMPFILE. */
@@ -50,13 +52,8 @@ void keyfile_close(struct keyfile *f)
 
 static int flush(struct keyfile *f)
 {
-    for (size_t done = 0; done < f->filled;) {
-        errno = 0;
-        ssize_t n = pwrite(f->fd, f->in + done, f->filled - done, (off_t)(f->written + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return errno ? errno : ENOSPC;
-        done += (size_t)n;
-    }
+    int error = write_at(f->fd, f->in, f->filled, f->written);
+    if (error) return error;
     f->written += f->filled;
     f->filled = 0;
     return 0;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_at.h"
 #include "placement/hash.h"
 
 enum { VERSION = 1, ORDER = 0x01020304, SAFE_MOST = 64 };
@@ -86,18 +87,6 @@ bool segment_parse(const char *name, char base[SEGMENT_BASE], uint32_t *sequence
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const void *bytes, size_t len, uint64_t at)
-{
-    for (size_t done = 0; done < len;) {
-        errno = 0;
-        ssize_t n = pwrite(fd, (const char *)bytes + done, len - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return errno ? errno : ENOSPC;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
 int segment_create(struct segment *s, int dir, const char *base, uint32_t sequence, uint64_t epoch,
                    const char *server, size_t len)
 {
@@ -117,7 +106,7 @@ int segment_create(struct segment *s, int dir, const char *base, uint32_t sequen
     (void)!getrandom(&head.random, sizeof head.random, GRND_NONBLOCK);
     head.checksum = hash(&head, offsetof(struct head, checksum), 0);
     s->fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int error = s->fd < 0 ? errno : write_all(s->fd, &head, sizeof head, 0);
+    int error = s->fd < 0 ? errno : write_at(s->fd, &head, sizeof head, 0);
     s->seed = head.checksum;
     s->end = sizeof head;
     if (!error) return 0;
@@ -143,7 +132,7 @@ void segment_record_put(unsigned char *to, const struct segment *s, uint64_t at,
 int segment_write(struct segment *s, const void *bytes, size_t len)
 {
     assert(s->fd >= 0);
-    int error = write_all(s->fd, bytes, len, s->end);
+    int error = write_at(s->fd, bytes, len, s->end);
     if (!error) s->end += len;
     return error;
 }

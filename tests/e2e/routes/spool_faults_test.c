@@ -262,14 +262,26 @@ static double seconds_of(const char *name, double usual)
     return text ? strtod(text, NULL) : usual;
 }
 
+static bool all_was_seen(void)
+{
+    return deleted > 0 && kept > 0 && hits > 0 && gated > 0;
+}
+
+/* On a machine that is very busy a while longer, until all was seen. */
+static bool goes_on(double end)
+{
+    double now = stage_now();
+    return now < end || (!all_was_seen() && now < end + 60);
+}
+
 static void what_was_deleted_is_never_found_again(void **state)
 {
     begin("");
     double end = stage_now() + seconds_of("SPOOL_FAULTS_SECONDS", 5);
-    while (stage_now() < end) {
+    while (goes_on(end)) {
         round_no++;
         store_all();
-        for (unsigned i = 0; i < 1200 && stage_now() < end; i++) {
+        for (unsigned i = 0; i < 1200 && goes_on(end); i++) {
             if (random_below(&seed, 25) == 0) go_wrong();
             act();
         }
@@ -279,7 +291,7 @@ static void what_was_deleted_is_never_found_again(void **state)
     forget_askers();
     printf("%u rounds: %u deleted, %u kept or not there, %u refused, %u hits, %u gated\n", round_no,
            deleted, kept, refused, hits, gated);
-    assert_true(deleted > 0 && kept > 0 && hits > 0 && gated > 0);
+    assert_true(all_was_seen());
 }
 
 int main(void)
