@@ -163,6 +163,7 @@ struct player {
     struct worker w;
     unsigned *sent; /* the key of each of its numbers */
     uint64_t answered;
+    bool is_ready; /* the spooler has said of all servers what waits */
     bool replays[SERVERS];
 };
 
@@ -170,6 +171,7 @@ static void player_connects(struct player *p)
 {
     p->w = worker_connects();
     p->answered = 0;
+    p->is_ready = false;
     memset(p->replays, 0, sizeof p->replays);
 }
 
@@ -206,6 +208,7 @@ static void takes(struct player *p, struct spool_said *said)
                            strlen(servers[server]));
         (void)is_sent(&p->w, &done); /* it may have been killed since */
         break;
+    case SPOOL_READY: p->is_ready = true; break;
     case SPOOL_STATE:
     case SPOOL_LEASED: p->replays[server] = false; break;
     default: break;
@@ -269,6 +272,7 @@ static void replay_all(struct player *p)
 {
     struct process spooler = usual_spooler();
     player_connects(p);
+    while (!p->is_ready) assert_true(hears_one(p, PATIENCE));
     for (int i = 0; i < SERVERS; i++) {
         p->replays[i] = true;
         says(&p->w, SPOOL_TAKE, 0, servers[i]);
