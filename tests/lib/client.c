@@ -253,7 +253,8 @@ static void sees_its_rest(struct client *c, const char *line)
     bool is_classic = strncmp(line, "VALUE ", strlen("VALUE ")) == 0;
     if (strncmp(line, "VA ", strlen("VA ")) == 0) (void)client_sees_line(c);
     if (is_classic)
-        while (strcmp(client_sees_line(c), "END") != 0) {}
+        while (strcmp(client_sees_line(c), "END") != 0) {
+        }
 }
 
 void client_asks_until(struct client *c, const char *request, const char *answer)
