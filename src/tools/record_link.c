@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "master/admin_commands.h"
+#include "net/rights.h"
 #include "tools/admin_link.h"
 
 /* --- the session ------------------------------------------------------------------------------- */
@@ -55,23 +56,6 @@ void record_link_close(struct record_link *l)
 
 /* --- what comes -------------------------------------------------------------------------------- */
 
-/* The descriptor that came along; others are closed. */
-static int detach(struct msghdr *header)
-{
-    int found = -1;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-        size_t n = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (found >= 0) close(fd);
-            if (found < 0) found = fd;
-        }
-    }
-    return found;
-}
-
 /* Reads into the buffer. -1: the session has ended. */
 static int fill(struct record_link *l, int *data)
 {
@@ -87,7 +71,7 @@ static int fill(struct record_link *l, int *data)
     ssize_t n = recvmsg(l->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (n < 0) return -1;
-    *data = detach(&header);
+    *data = rights_take(&header, true);
     l->len += (size_t)n;
     return n == 0 ? -1 : 1;
 }

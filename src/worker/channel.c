@@ -2,6 +2,7 @@
 
 #include "net/labels.h"
 #include "net/newcomer.h"
+#include "net/rights.h"
 #include "net/who.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -112,26 +113,6 @@ enum channel_status channel_send_both(int end, enum channel_message_type type, u
     return message_send(end, type, number, text, fd);
 }
 
-/* Takes the descriptor out of what was received, and closes all others: a truncated message may hold some, and because the kernel rounds
- * the room up, two may come where one was expected. */
-static int message_detach(struct msghdr *header, bool wanted)
-{
-    int found = -1;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-        size_t n = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (wanted && found < 0)
-                found = fd;
-            else
-                close(fd);
-        }
-    }
-    return found;
-}
-
 /* ECONNRESET: the other process ended, and left something unread. The error comes once and before what that process has sent: clients that
  * it gave back may be there. */
 enum channel_status channel_receive(int end, struct channel_message *message, int *fd)
@@ -153,6 +134,6 @@ enum channel_status channel_receive(int end, struct channel_message *message, in
         message->len = (uint32_t)(n - HEAD);
         message->text[message->len] = '\0';
     }
-    *fd = message_detach(&header, whole && !(header.msg_flags & MSG_CTRUNC));
+    *fd = rights_take(&header, whole);
     return whole ? CHANNEL_OK : CHANNEL_CLOSED; /* 0 bytes: the other process is gone */
 }
