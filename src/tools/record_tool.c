@@ -56,6 +56,7 @@ struct run {
     size_t sources_n;
     double began, ends, flushed, lost_at, tried, ending;
     struct progress progress;
+    bool is_full; /* --max-size has ended it */
     int code;
 };
 
@@ -250,7 +251,7 @@ static void look_at_clock(struct run *r)
              is_interrupted
                  ? EXIT_OK
                  : ctl_complain(EXIT_SYSTEM, "record: no answer in time: --timeout gives it more"));
-    else if (is_on && record_files_are_full(&r->files))
+    else if (is_on && (r->is_full = record_files_are_full(&r->files)))
         stop(r, EXIT_OK);
     else if (is_on && (is_interrupted || now >= r->ends))
         begin_to_end(r);
@@ -318,6 +319,7 @@ static void print_summary(const struct run *r)
         fprintf(stderr, "; at times only %.3g %% of the keys", share);
     fprintf(stderr, "; %llu bytes in %u file%s: %s\n", (unsigned long long)r->files.done,
             r->files.kept, r->files.kept == 1 ? "" : "s", r->files.name);
+    if (r->is_full) fputs("moongate: ctl: record: ended at --max-size\n", stderr);
 }
 
 /* --- the tool ---------------------------------------------------------------------------------- */

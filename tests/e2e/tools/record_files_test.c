@@ -168,7 +168,7 @@ static void a_recording_ends_at_its_size(void **state)
     struct taper *t = tapes(m, path, file, options);
     taper_records(c, "");
     for (unsigned i = 1; i <= 40; i++) stores_much(c, key, i);
-    taper_ends(t, DONE);
+    has(taper_ends(t, DONE), "ended at --max-size");
     assert_in_range(size_of_file(file), 700000, 1100000);
     unsigned number = 0;
     numbers_go_on(file, &number);
