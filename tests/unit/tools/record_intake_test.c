@@ -185,9 +185,10 @@ static void a_long_take_is_put_together(void **state)
 static void a_take_may_be_cut_anywhere(void **state)
 {
     struct stream a = stream_of(10);
-    uint8_t bytes[400];
+    uint8_t bytes[400], value[300];
     (void)state;
-    size_t len = encode(bytes, sizeof bytes, "k", bytes, 300, 50, 60);
+    memset(value, 'v', sizeof value);
+    size_t len = encode(bytes, sizeof bytes, "k", value, sizeof value, 50, 60);
     assert_true(len > 128); /* a length of two bytes */
     for (size_t cut = 1; cut < len; cut++) {
         put_take(&a, "x", 0, 50);
