@@ -39,4 +39,10 @@ bool sieved_again(struct sieved *s);
 
 void sieved_close(struct sieved *s);
 
+/* True: a second list, or a later one, was begun: until it is whole nothing is to be read or added. */
+static inline bool sieved_repeats(const struct sieved *s)
+{
+    return s->lists > 1;
+}
+
 #endif
