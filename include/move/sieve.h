@@ -5,7 +5,7 @@
 #ifndef MOONGATE_MOVE_SIEVE_H
 #define MOONGATE_MOVE_SIEVE_H
 
-#include "move/tier.h"
+#include "move/dump.h"
 
 struct sieve {
     uint64_t *bits; /* owned; NULL: it is closed */
@@ -39,10 +39,11 @@ bool sieved_again(struct sieved *s);
 
 void sieved_close(struct sieved *s);
 
-/* True: a second list, or a later one, was begun: until it is whole nothing is to be read or added. */
-static inline bool sieved_repeats(const struct sieved *s)
+/* While that dump lists keys for it: true, nothing is to be read or added, since a list by LRU misses keys that move. With a second list, or a
+ * later one, that is so from its beginning: the best words are tried first each time, so its kind is not known yet. */
+static inline bool sieved_waits(const struct sieved *s, const struct dump *d)
 {
-    return s->lists > 1;
+    return s->lists > 1 || (d->step == DUMP_KEYS && !d->is_ordered);
 }
 
 #endif

@@ -215,9 +215,7 @@ static bool may_pump(struct copy *c)
     for (uint32_t i = 0; i < c->sources_n;
          i++) { /* what is added moves keys that are being listed by LRU */
         const struct copy_source *s = &c->sources[i];
-        if (s->step != COPY_LISTS) continue;
-        if (sieved_repeats(&s->sieved)) return false;
-        if (s->dump.step == DUMP_KEYS && !s->dump.is_ordered) return false;
+        if (s->step == COPY_LISTS && sieved_waits(&s->sieved, &s->dump)) return false;
     }
     if (!c->is_served && c->counts->moves > 0)
         c->is_served = !service || (service_has_asked(service) && !service_trouble(service));

@@ -149,7 +149,7 @@ static void take_key(struct holdings *h, const struct dump_key *key)
 /* Keys that are read may be missed by a dump that goes by the lists of LRU. */
 static bool may_ask(const struct holdings *h)
 {
-    if (h->is_listing && (!h->dump.is_ordered || sieved_repeats(&h->sieved))) return false;
+    if (h->is_listing && sieved_waits(&h->sieved, &h->dump)) return false;
     if (h->was_stopped || h->has_failed || h->in_flight >= HOLDINGS_WINDOW) return false;
     return h->asks.left > 0 || isinf(h->asks.rate);
 }

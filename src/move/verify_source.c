@@ -173,7 +173,7 @@ static void begin(struct verify_source *s)
 
 static void look(struct verify_source *s)
 {
-    bool waits = s->step == VERIFY_LISTS && (!s->dump.is_ordered || sieved_repeats(&s->sieved));
+    bool waits = s->step == VERIFY_LISTS && sieved_waits(&s->sieved, &s->dump);
     if (keyfile_is_open(&s->keys) && !waits) read_keys(s);
     switch (s->step) {
     case VERIFY_IDLE: begin(s); break;
