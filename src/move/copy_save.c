@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/renew.h"
 #include "move/copy_state.h"
 #include "protocol/base64.h"
 
@@ -49,34 +50,18 @@ static bool cannot_write(const char *path)
     return false;
 }
 
-/* Its bytes are on the disk before it gets its name. */
-static bool write_file(const struct copy *c, const char *path)
+/* A renew_write_fn. */
+static void write_state(const void *about, FILE *out)
 {
-    FILE *out = fopen(path, "we");
-    if (!out) return false;
+    const struct copy *c = about;
     fprintf(out, "%s\nidentity %016" PRIx64 "\n", HEAD, c->how->identity);
     for (uint32_t i = 0; i < c->sources_n; i++) write_source(&c->sources[i], out);
     fputs("end\n", out);
-    bool good = fflush(out) == 0 && !ferror(out) && fsync(fileno(out)) == 0;
-    int error = errno;
-    if (fclose(out) != 0 && good) return false;
-    errno = error;
-    return good;
 }
 
 bool copy_save_state(struct copy *c)
 {
-    char new[LINE_ROOM];
-    int n = snprintf(new, sizeof new, "%s.new", c->how->state);
-    if (n < 0 || (size_t)n >= sizeof new) {
-        errno = ENAMETOOLONG;
-        return cannot_write(c->how->state);
-    }
-    if (write_file(c, new) && rename(new, c->how->state) == 0) return true;
-    int error = errno;
-    unlink(new);
-    errno = error;
-    return cannot_write(c->how->state);
+    return renew_file(c->how->state, true, write_state, c) || cannot_write(c->how->state);
 }
 
 void copy_remove_state(struct copy *c)

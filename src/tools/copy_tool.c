@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/html.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "move/copy.h"
@@ -103,21 +104,11 @@ static const struct {
 #undef X
 };
 
-static void print_number(uint64_t n)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
-    for (int i = 0; i < len; i++) {
-        putchar(digits[i]);
-        if ((len - i) % 3 == 1 && i + 1 < len) putchar(',');
-    }
-}
-
 static void print_line(const char *before, uint64_t n, const char *behind)
 {
     if (n == 0) return;
     fputs(before, stdout);
-    print_number(n);
+    html_number(stdout, n);
     puts(behind);
 }
 
@@ -125,20 +116,20 @@ static void print_text(const struct copy_options *o, const struct copy_counts *n
 {
     uint64_t skipped = 0;
     for (int i = 0; i < COPY_SKIPS_COUNT; i++) skipped += n->skipped[i];
-    print_number(o->dry_run ? n->moves : n->copied);
+    html_number(stdout, o->dry_run ? n->moves : n->copied);
     if (o->dry_run)
         puts(" would be copied");
     else
         printf(" copied: %.1f MB in %.1f s, %.0f/s\n", (double)n->bytes / 1e6, n->seconds,
                n->seconds > 0 ? (double)n->copied / n->seconds : 0);
-    print_number(skipped);
+    html_number(stdout, skipped);
     puts(" skipped");
     for (int i = 0; i < COPY_SKIPS_COUNT; i++) {
         char text[80];
         snprintf(text, sizeof text, " %s", skips[i].text);
         print_line("  ", n->skipped[i], text);
     }
-    print_number(n->lost);
+    html_number(stdout, n->lost);
     puts(" lost");
     print_line("", n->drawn, " are drawn among several places by the new script: copied to each");
     if (n->passes > 1) printf("%u passes\n", n->passes);
