@@ -23,8 +23,9 @@ enum { POLICY_QUEUES = 3 };
 /* 0: none. Else a reference to an item, as all others of the shard. */
 struct policy_links {
     uint32_t newer, older;
-    uint8_t queue; /* the number of its queue + 1; 0: in none */
-    uint8_t uses;  /* since it came into the queue, up to a small limit */
+    uint8_t queue;          /* the number of its queue + 1; 0: in none */
+    uint8_t uses;           /* since it came into the queue, up to a small limit */
+    uint8_t key_len, marks; /* not the policy's: the item's, which fill the word */
 };
 
 struct policy_queue {
