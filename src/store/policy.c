@@ -238,12 +238,13 @@ void policy_replace(struct store_shard *shard, struct store_item *old, struct st
 {
     uint8_t uses = old->links.uses;
     assert(old->links.queue && !made->links.queue);
-    made->links.uses = uses < USES_MOST ? uses + 1 : uses;
+    made->links.uses = 0;
     if (is_lru(shard)) {
         pull(shard, old);
         push(shard, made, POLICY_MAIN);
     } else {
         put_in_place(shard, old, made);
+        made->links.uses = uses < USES_MOST ? uses + 1 : uses;
     }
 }
 
