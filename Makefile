@@ -253,6 +253,12 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
+# One compares caches: it holds the store, and streams of requests that tests have too.
+RATES := $(addprefix $B/obj/tests/,bench/rates.o lib/trace.o $(patsubst tests/%.c,%.o,$(wildcard tests/lib/simulated*.c)))
+$B/bench/rates: $(RATES) $(CORE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
 $B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
