@@ -22,6 +22,8 @@ struct bundle;
 struct certificate;
 struct clients;
 struct script;
+struct store;
+struct store_region;
 struct users;
 struct tickets;
 struct tls_context;
@@ -49,6 +51,8 @@ struct script_host {
     int32_t as_listener;     /* likewise the number of its listener, from 1 on; 0: none */
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    struct store_region
+        *stores; /* where mg.store makes its stores; NULL: there is no memory for them */
     const struct heat *heat;  /* of its clients' keys; NULL: none is known */
     struct samples *samples;  /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
@@ -139,6 +143,9 @@ const struct certificate *script_certificate(const struct script *s, uint32_t at
 
 /* Requests by that listener, its name or address, have a route. NULL: those by none, or by the only one that there is. */
 bool script_serves(const struct script *s, const char *listener);
+
+/* Its stores, each once, n of them, and their names. They are the region's, and outlive the script. */
+struct store *const *script_stores(const struct script *s, uint32_t *n);
 
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);

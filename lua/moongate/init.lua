@@ -14,6 +14,7 @@ local pool = require "moongate.pool"
 local readonly = require "moongate.readonly"
 local reply = require "moongate.reply"
 local shared = require "moongate.shared"
+local store = require "moongate.store"
 local timer = require "moongate.timer"
 
 local function servers()
@@ -28,6 +29,8 @@ end
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
+    --- mg.store { size = "64m", name = "..." }: a route that keeps items itself.
+    store = store.store,
     --- mg.defaults { options... }: options for pools that are made later.
     defaults = pool.defaults,
     --- mg.each(pool): a list of routes, one to each server of the pool.

@@ -221,6 +221,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);
+    free(s->stores);
     free(s->run_samples);
     for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
