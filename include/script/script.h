@@ -144,8 +144,12 @@ const struct certificate *script_certificate(const struct script *s, uint32_t at
 /* Requests by that listener, its name or address, have a route. NULL: those by none, or by the only one that there is. */
 bool script_serves(const struct script *s, const char *listener);
 
-/* Its stores, each once, n of them, and their names. They are the region's, and outlive the script. */
-struct store *const *script_stores(const struct script *s, uint32_t *n);
+/* Its stores, each once, n of them. The list stays the script's; the stores are the region's. */
+struct script_store {
+    struct store *store;
+    char text[72]; /* "store NAME", as its route */
+};
+const struct script_store *script_stores(const struct script *s, uint32_t *n);
 
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);

@@ -72,7 +72,7 @@ struct script {
     uint64_t handle;  /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
-    struct store **stores; /* stores_n of them, each once */
+    struct script_store *stores; /* stores_n of them, each once */
     uint32_t stores_n;
     uint32_t *tls; /* numbers of TLS settings (backend/secure.h), with a reference each */
     uint32_t tls_n;

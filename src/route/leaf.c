@@ -5,6 +5,7 @@
 #include "backend/written.h"
 #include "route/seen.h"
 #include "store/answer.h"
+#include "store/store.h"
 
 /* The key as the answer has it, and as the client knows it. Bytes of a base64 key, and of one that a script has changed, are made in the
  * arena. */
@@ -45,7 +46,7 @@ void send_to_store(struct turn *t, struct store *store, const struct request *r,
     writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
     assert(r->key_len > 0); /* I4 */
     if (writes) writes_begin(&t->backends->writer, pair);
-    store_answer(store, r, turn_store_time(t), t->arena, &a);
+    store_answer(store, r, store_clock(t->stores), t->arena, &a);
     if (writes) writes_end(&t->backends->writer, pair);
     struct call_news news = {.event = CALL_ANSWERED, .response = &a.response, .blob = a.blob};
     put_key(t, r, &news.key);
