@@ -41,6 +41,7 @@ struct script_host {
     uint32_t connections;          /* --connections */
     const char *const *servers;    /* --servers */
     size_t servers_n;
+    uint64_t store_size;          /* --store; 0: not given */
     const char *const *listeners; /* by number: names, or addresses as written; NULL: none yet */
     const char *const *addresses; /* likewise, of those of scripts; or NULL */
     size_t listeners_n;
@@ -80,10 +81,13 @@ struct script_host {
 
 enum { SCRIPT_ERROR_MAX = 2048 };
 
-/* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers. NULL: it cannot be
+/* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers or --store. NULL: it cannot be
  * loaded, and `error`, which has SCRIPT_ERROR_MAX bytes, says why, with file and line; nothing of it is left. */
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error);
+
+/* How the built-in script is called in messages: that of --store, or that of --servers. */
+const char *script_built_in(bool is_store);
 
 /* Starts its timers, when it comes into use; stops them, when another script does. A script that is only checked is never
  * started. */

@@ -83,6 +83,9 @@ void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usa
 enum { MG_STORE_LEAST = 64 * 1024 };
 int32_t mg_store_open(struct script *s, const char *name, size_t len, double size);
 
+/* --store, in bytes; 0: it is not given. */
+double mg_store_size(struct script *s);
+
 /* Starts a timer, which runs while the script is in use. Returns its number, which is free again once it is stopped, or has
  * fired and does not repeat. -1: there are too many. */
 int32_t mg_timer_start(struct script *s, double seconds, bool repeats);

@@ -123,6 +123,7 @@ void script_note_discovery(struct script *s, const char *url, size_t len);
 bool script_notes(const struct script *s);
 bool script_note_listener(struct script *s, const char *item, const char *addresses);
 bool script_note_spool(struct script *s, const char *dir, const char *bounds);
+bool script_note_store(struct script *s, const char *name, size_t len, const char *settings);
 
 /* The first answer for a slot: what is known of it without Lua. */
 int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);

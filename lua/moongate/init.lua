@@ -26,6 +26,12 @@ local function servers()
     end
 end
 
+-- What --store gave, in bytes.
+local function store_size()
+    local size = abi.C.mg_store_size(abi.script)
+    return size > 0 and size or nil
+end
+
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
@@ -65,6 +71,8 @@ local mg = {
     options = daemon.options,
     --- The servers that --servers names: a copy of the list.
     servers = servers(),
+    --- The bytes that --store gives; nil without it.
+    store_size = store_size(),
 }
 
 -- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes, which is loaded when a script first calls it:
