@@ -31,7 +31,7 @@ TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:test
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
-WHOLE    := $(foreach f,base net record spool placement discovery backend route client,$(filter src/$f/%,$(SRC)))
+WHOLE    := $(foreach f,base net record spool store placement discovery backend route client,$(filter src/$f/%,$(SRC)))
 BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------

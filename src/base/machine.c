@@ -38,7 +38,7 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 /* 0: no limit; the file says "max", or is not there. */
 static uint64_t limit_in(const char *folder)
 {
-    char name[PATH_MOST], line[64] = "";
+    char name[PATH_MOST + 16], line[64] = "";
     snprintf(name, sizeof name, "%s/memory.max", folder);
     FILE *file = fopen(name, "re");
     if (!file) return 0;
