@@ -309,8 +309,8 @@ static bool put_stores(struct dump *d)
     begin_answer(d);
     enum dump_stores_status status = dump_stores_put(&d->stores, c, &d->order, &d->passed, HELD);
     d->is_held = status == DUMP_STORES_HELD;
-    if (status == DUMP_STORES_DONE) return true;
     d->unread = c->out.bytes;
+    if (status == DUMP_STORES_DONE) return true;
     set_timer(d, d->is_held ? PATIENCE : 0);
     return false;
 }

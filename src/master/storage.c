@@ -110,7 +110,9 @@ static void warn(const struct storage *s, int source)
 {
     struct source_store stores[STORES_MAX];
     int n = source_stores(s->master->options, source, stores);
-    if (n > 0) store_memory_warn(stores, (uint32_t)n);
+    uint64_t sum = 0;
+    for (int i = 0; i < n; i++) sum += stores[i].settings.size;
+    store_memory_warn(sum);
 }
 
 void storage_take_reload(struct storage *s, enum reload_news news)
