@@ -90,11 +90,18 @@ static inline struct store_item *shard_item(struct store_shard *shard, uint32_t 
 /* Lays out a store in so many zero bytes, which its size is. */
 void store_lay_out(struct store *s, const struct store_settings *settings);
 
+/* Empties a store for good, and gives its pages back. store_reopen: makes an empty one of it. */
+void store_close(struct store *s);
+void store_reopen(struct store *s);
+
 /* How many bytes of a shard its head and tables take. */
 uint64_t shard_overhead(uint64_t shard_bytes, enum store_policy policy);
 
 /* The shard is zero but for its lock: makes it whole, and opens it last. */
 void shard_open(const struct store *s, struct store_shard *shard);
+
+/* A lock that outlives its holder. */
+void shard_lock_init(pthread_mutex_t *lock);
 
 /* Waits for the lock; finishes what a process that died with it left behind. */
 void shard_lock(struct store_shard *shard);

@@ -33,16 +33,17 @@ uint64_t shard_overhead(uint64_t shard_bytes, enum store_policy policy)
 
 void shard_open(const struct store *s, struct store_shard *shard)
 {
-    uint64_t at = sizeof *shard, array = policy_array_bytes(s->policy, s->shard_bytes);
+    uint64_t array_at = sizeof *shard, array = policy_array_bytes(s->policy, s->shard_bytes);
     shard->buckets_n = buckets_for(s->shard_bytes);
-    shard->buckets = (uint32_t)(at / SHARD_UNIT);
-    at += shard->buckets_n * sizeof(uint32_t);
-    policy_init(shard, s->policy, at, array);
-    at = (at + array + SHARD_UNIT - 1) / SHARD_UNIT;
-    heap_init(shard, (uint32_t)at, (uint32_t)(s->shard_bytes / SHARD_UNIT - 1));
+    shard->buckets = (uint32_t)(array_at / SHARD_UNIT);
+    array_at += shard->buckets_n * sizeof(uint32_t);
+    uint64_t begin = (array_at + array + SHARD_UNIT - 1) / SHARD_UNIT;
+    uint64_t end = s->shard_bytes / SHARD_UNIT - 1;
+    policy_init(shard, s->policy, array_at, array, (end - begin) * SHARD_UNIT);
+    heap_init(shard, (uint32_t)begin, (uint32_t)end);
     shard->soonest = shard->soonest_next = UINT32_MAX;
     shard->clean_epoch = (uint32_t)s->flush;
-    __atomic_store_n(&shard->is_closed, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&shard->is_closed, 0, __ATOMIC_RELEASE);
 }
 
 /* --- steps ----------------------------------------------------------------------------------------- */
@@ -67,6 +68,16 @@ void shard_forget_made(struct store_shard *shard)
 {
     undo_commit(shard);
     free_list(shard, &shard->making);
+}
+
+void shard_lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(lock, &kind);
+    pthread_mutexattr_destroy(&kind);
 }
 
 /* A process died with the lock. */

@@ -5,7 +5,6 @@
 #include "store/store.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -33,17 +32,6 @@ static uint64_t largest_of(const struct store_settings *settings)
     return settings->max_value < largest ? settings->max_value : largest;
 }
 
-/* A lock that outlives its holder. */
-static void lock_init(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t kind;
-    pthread_mutexattr_init(&kind);
-    pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(lock, &kind);
-    pthread_mutexattr_destroy(&kind);
-}
-
 void store_lay_out(struct store *s, const struct store_settings *settings)
 {
     assert(settings->size >= STORE_LEAST && settings->size <= STORE_MOST);
@@ -55,7 +43,7 @@ void store_lay_out(struct store *s, const struct store_settings *settings)
     s->shard_bytes = (s->size - sizeof *s) / s->shards_n / 64 * 64;
     assert(s->largest < s->shard_bytes - shard_overhead(s->shard_bytes, settings->policy));
     for (uint32_t i = 0; i < s->shards_n; i++) {
-        lock_init(&store_shard_at(s, i)->lock);
+        shard_lock_init(&store_shard_at(s, i)->lock);
         shard_open(s, store_shard_at(s, i));
     }
 }
