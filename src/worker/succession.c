@@ -47,7 +47,7 @@ static struct script *load_script(struct worker *w, int fd, uint32_t generation,
 const char *succession_name(const struct worker *w)
 {
     const char *path = w->seat->options->script;
-    return path ? path : "moongate/servers.lua";
+    return path ? path : script_built_in(w->seat->options->store > 0);
 }
 
 void succession_options(struct options *o, const struct script *s)
