@@ -9,7 +9,7 @@ CFLAGS  ?= -O2 -g
 
 # --- what moongate is made of ------------------------------------------------------------------
 
-FLOORS := base net protocol placement discovery convert record spool backend route client script worker move replay master tools main
+FLOORS := base net protocol placement discovery convert record spool store backend route client script worker move replay master tools main
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
 LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/routelib/*.lua lua/moongate/test/*.lua))
 TYPES  := $(filter lua/moongate/_meta%,$(LUA))
@@ -31,7 +31,7 @@ TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:test
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
-WHOLE    := $(foreach f,base net record spool placement discovery backend route client,$(filter src/$f/%,$(SRC)))
+WHOLE    := $(foreach f,base net record spool store placement discovery backend route client,$(filter src/$f/%,$(SRC)))
 BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
