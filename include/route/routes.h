@@ -31,6 +31,7 @@ enum route_kind {
     ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
+    ROUTE_NEAR,     /* the first child; copies of what it has are in the second, a store: seconds, share; word: text: its name there */
     ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
     ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
@@ -99,8 +100,8 @@ struct route_options {
     int32_t hash;
     double seed; /* HASH */
     double
-        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
-    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
+        seconds; /* EXPTIME; NEGATIVE, NEAR: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
+    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all; NEAR: that a key must have to be copied; below 0: any key is */
     double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
     double before; /* DELAY: seconds */
     double after;  /* DELAY: seconds */
@@ -158,6 +159,7 @@ struct generation {
     struct route **routes;
     uint32_t routes_n;
     uint32_t references;
+    uint64_t digest; /* of the script, with all that it was made of */
     struct leg *undecided,
         **undecided_end;             /* requests that wait to be put to a function of the script */
     struct flow *ready, **ready_end; /* functions of the script that waited and may go on */

@@ -18,6 +18,7 @@
 #include "route/routes.h"
 
 struct flow;
+struct heat;
 struct seen;
 struct spool_desk;
 struct store_region;
@@ -74,6 +75,7 @@ struct turn {
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     struct spool_desk
         *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
+    const struct heat *heat;           /* of its clients' keys; NULL: none is known */
     const struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
     bool is_explaining;                /* a function is only followed: its request is no write */
     bool abandoned; /* a client has closed that was owed replies: see flows_drop */

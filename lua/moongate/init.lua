@@ -104,6 +104,7 @@ local policies = {
     "log_requests",
     "migrate",
     "modify_key",
+    "near",
     "negative_cache",
     "null",
     "outstanding_limit",
