@@ -295,6 +295,10 @@ bench-move: $B/moongate $B/bench/load ## what recording and copying cost the ser
 	@sh deps/check bench
 	@MOONGATE=$B/moongate LOAD=$B/bench/load tests/bench/move $(MOVE)
 
+bench-store: $B/moongate $B/bench/load $B/bench/rates ## how often the store hits, what fits into it, CPU for a request, beside a memcached; STORE='memory cpu': some cases
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load RATES=$B/bench/rates tests/bench/store $(STORE)
+
 # --- the rest -----------------------------------------------------------------------------------
 
 # Not scripts: what operators copy.
@@ -336,4 +340,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-words man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-store bench-words man deb deb-test install clean help
