@@ -35,8 +35,8 @@ uint32_t heap_take(struct store_shard *shard, uint64_t bytes);
 /* The bytes behind the block's first word: as many as were asked for, or some more. */
 uint64_t heap_room(struct store_shard *shard, uint32_t block);
 
-/* How many bytes heap_take gives surely now; 0: none. */
-uint64_t heap_largest(const struct store_shard *shard);
+/* The most bytes that heap_take surely gives now. */
+uint64_t heap_largest(struct store_shard *shard);
 
 void heap_give(struct store_shard *shard, uint32_t block);
 

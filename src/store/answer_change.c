@@ -31,17 +31,16 @@ static enum answer_stored put_new(struct store_op *op, struct answer_storing *ho
     return ANSWERED_STORED;
 }
 
-/* The old value's bytes into `made`, from `to` on. By way of memory of our own, as long values are found again from their begin when
- * two of them are used by turns. */
+/* The old value's bytes into `made`, from `to` on. An operation remembers its place in one value; so a second one reads. */
 static void copy_value(struct store_op *op, const struct store_item *old, struct store_item *made,
                        size_t to)
 {
-    uint8_t some[32 * 1024];
+    struct store_op reader = *op;
+    const uint8_t *bytes;
     size_t len = store_item_value_len(old);
     for (size_t at = 0, n; at < len; at += n) {
-        n = len - at < sizeof some ? len - at : sizeof some;
-        store_value_read(op, old, at, some, n);
-        store_value_write(op, made, to + at, some, n);
+        n = store_value_span(&reader, old, at, &bytes);
+        store_value_write(op, made, to + at, bytes, n);
     }
 }
 
