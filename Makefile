@@ -173,6 +173,13 @@ $B/tests/fuzz/recording_fuzz: $(RECORDS:src/%.c=$B/obj/%.o)
 $B/fuzz/recording_fuzz: $(RECORDS)
 $(RECORD_FUZZ): FUZZLIBS = $(LIBS)
 
+# A store.
+STORED := $(filter src/base/% src/placement/% src/store/%,$(SRC))
+STORE_FUZZ := $B/tests/fuzz/store_fuzz $B/fuzz/store_fuzz
+$B/tests/fuzz/store_fuzz: $(STORED:src/%.c=$B/obj/%.o)
+$B/fuzz/store_fuzz: $(STORED)
+$(STORE_FUZZ): FUZZLIBS = $(LIBS)
+
 # Who may be a client.
 $B/tests/fuzz/auth_fuzz: $B/obj/net/users.o
 $B/fuzz/auth_fuzz: src/net/users.c
