@@ -40,7 +40,7 @@ PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl 
 # libcurl is loaded by those who need it: discovery/http_client.h.
 PKGFLAGS = $(shell pkg-config --cflags $(PKG) libcurl)
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
-TESTLIBS = -lev -lcmocka $(shell pkg-config --libs libssl libcrypto)
+TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
            -Wno-unused-parameter -Wno-missing-field-initializers
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
@@ -303,6 +303,10 @@ bench-move: $B/moongate $B/bench/load ## what recording and copying cost the ser
 	@sh deps/check bench
 	@MOONGATE=$B/moongate LOAD=$B/bench/load tests/bench/move $(MOVE)
 
+bench-store: $B/moongate $B/bench/load $B/bench/rates ## how often the store hits, what fits into it, CPU for a request, beside a memcached; STORE='memory cpu': some cases
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load RATES=$B/bench/rates tests/bench/store $(STORE)
+
 # --- the rest -----------------------------------------------------------------------------------
 
 # Not scripts: what operators copy.
@@ -344,4 +348,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-words man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-store bench-words man deb deb-test install clean help

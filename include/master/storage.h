@@ -10,18 +10,20 @@
 #include <stdbool.h>
 
 #include "master/reload.h"
-#include "store/store.h"
+#include "worker/store_memory.h"
 
 struct master;
 
 struct storage {
     struct master *master;
-    struct store_region *region; /* NULL: there is no memory for stores */
-    int fd;                      /* where it lies; -1: the next process cannot have it */
-    bool is_due;                 /* there may be stores that no script has */
-    pid_t child;                 /* that clears; 0: none */
-    double began;                /* as process_clock: when it did */
-    ev_timer look;               /* while it is due */
+    struct store_region *region;           /* NULL: there is no memory for stores */
+    int fd;                                /* where it lies; -1: the next process cannot have it */
+    struct source_store named[STORES_MAX]; /* of the script in use, or about to be used */
+    int named_n;
+    bool is_due;   /* there may be stores that no script has */
+    pid_t child;   /* that clears; 0: none */
+    double began;  /* as process_clock: when it did */
+    ev_timer look; /* while it is due */
     ev_child exit_watcher;
 };
 

@@ -76,9 +76,9 @@ struct turn {
     struct spool_desk
         *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
     const struct heat *heat;           /* of its clients' keys; NULL: none is known */
-    const struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
-    bool is_explaining;                /* a function is only followed: its request is no write */
-    bool abandoned; /* a client has closed that was owed replies: see flows_drop */
+    struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
+    bool is_explaining;          /* a function is only followed: its request is no write */
+    bool abandoned;              /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

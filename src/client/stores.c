@@ -19,18 +19,15 @@ static bool is_noted(struct store *const *all, uint32_t n, const struct store *s
     return false;
 }
 
-static uint32_t note(const struct generation *g, struct store **to, uint32_t n)
+uint32_t stores_of(const struct turn *t, struct store *to[STORES_MAX])
 {
-    for (uint32_t i = 0; i < g->routes_n && n < STORES_MAX; i++) {
+    const struct generation *g = t->generation;
+    uint32_t n = 0;
+    for (uint32_t i = 0; g && i < g->routes_n && n < STORES_MAX; i++) {
         struct store *s = g->routes[i]->store;
         if (s && !is_noted(to, n, s)) to[n++] = s;
     }
     return n;
-}
-
-uint32_t stores_of(const struct turn *t, struct store *to[STORES_MAX])
-{
-    return t->generation ? note(t->generation, to, 0) : 0;
 }
 
 /* --- flush_all --------------------------------------------------------------------------------- */
@@ -42,17 +39,16 @@ static int64_t after(int64_t delay, int64_t now)
     return delay > 0 ? delay : 0;
 }
 
-/* Also those of scripts that end: what was flushed must not come back with one of them. */
+/* Also those of earlier scripts, which may come back: what was flushed must not come with them. */
 void stores_flush(struct turn *t, int64_t delay)
 {
-    struct store *all[STORES_MAX];
     const struct writer *w = &t->backends->writer;
-    uint32_t n = 0;
-    for (const struct generation *g = t->generation; g; g = g->next) n = note(g, all, n);
-    if (n == 0) return;
+    struct store *s;
+    uint32_t at = 0;
+    if (!t->stores) return;
     int64_t now = store_clock(t->stores), wait = after(delay, now);
     writes_begin(w, WRITES_ALL);
-    for (uint32_t i = 0; i < n; i++) store_flush(all[i], now, wait);
+    while ((s = store_region_next(t->stores, &at, NULL))) store_flush(s, now, wait);
     writes_end(w, WRITES_ALL);
     if (wait > 0) writes_flush_later(w, (double)wait, t->now);
 }

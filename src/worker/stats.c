@@ -32,6 +32,7 @@
 #include "worker/stat_line.h"
 #include "worker/stats_lists.h"
 #include "worker/stats_names.h"
+#include "worker/stats_stores.h"
 
 enum { LINE = 1024 }; /* of a list of words */
 
@@ -299,6 +300,11 @@ static void script(const struct stats_source *s, struct outq *out)
     for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
 }
 
+static void stores(const struct stats_source *s, struct outq *out)
+{
+    stats_stores(*s->script, out);
+}
+
 /* --- any --------------------------------------------------------------------------------------- */
 
 /* As memcached does, it answers RESET alone, without END. */
@@ -319,6 +325,7 @@ bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
                {"proxy", proxy, true},
                {"pools", pools, true},
                {"servers", stats_servers, true},
+               {"stores", stores, true},
                {"commands", stats_commands, true},
                {"listeners", stats_listeners, true},
                {"comparisons", stats_comparisons, true},
