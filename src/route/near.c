@@ -89,19 +89,14 @@ static struct place place_of(const struct generation *g, const struct near *n,
     return place;
 }
 
-static uint64_t mark_of(const struct turn *t, const struct place *place)
-{
-    return writes_mark(&t->backends->writer, place->pair, t->now);
-}
-
 /* The item is a copy that nothing has made void. */
-static bool is_good(struct store_op *op, const struct store_item *item, uint64_t mark, double now,
-                    struct head *head)
+static bool is_good(const struct turn *t, struct store_op *op, const struct store_item *item,
+                    writes_pair pair, struct head *head)
 {
     if (!item || !(store_item_marks(item) & STORE_COPY)) return false;
     assert(store_item_value_len(item) >= sizeof *head);
     store_value_read(op, item, 0, head, sizeof *head);
-    return head->mark == mark && head->until > now;
+    return head->until > t->now && head->mark == writes_mark(&t->backends->writer, pair, t->now);
 }
 
 /* --- a hit -------------------------------------------------------------------------------------- */
@@ -237,11 +232,11 @@ static void count(struct store_op *op, bool is_found)
 }
 
 /* Under the lock of the copy's shard. */
-static bool find(const struct turn *t, struct found *f, uint64_t mark)
+static bool find(const struct turn *t, struct found *f, writes_pair pair)
 {
     struct store_item *item = store_find(f->op);
     bool is_get = f->r->command_id == COMMAND_GET;
-    bool is_found = is_good(f->op, item, mark, t->now, &f->head) && (is_get || f->head.is_met);
+    bool is_found = is_good(t, f->op, item, pair, &f->head) && (is_get || f->head.is_met);
     count(f->op, is_found);
     if (!is_found) return false;
     f->item = item;
@@ -261,10 +256,10 @@ bool near_answer(struct turn *t, const struct generation *g, const struct near *
     struct found f = {.op = &op, .r = r, .arena = t->arena};
     struct place place = place_of(g, n, r);
     if (!place.len) return false;
-    uint64_t mark = mark_of(t, &place);
+    writes_fetch(&t->backends->writer, place.pair);
     size_t used = arena_mark(t->arena);
-    store_begin(&op, n->store, place.key, place.len, store_clock(t->stores));
-    bool is_found = find(t, &f, mark);
+    store_begin(&op, n->store, place.key, place.len, turn_store_time(t));
+    bool is_found = find(t, &f, place.pair);
     store_end(&op);
     if (is_found) leaf_tell(t, r, &f.a, on_news, (void *)(uintptr_t)r);
     arena_rewind(t->arena, used);
@@ -313,10 +308,10 @@ static void store(struct turn *t, const struct near *n, const struct place *plac
 {
     struct store_op op;
     struct head old;
-    int64_t now = store_clock(t->stores);
+    int64_t now = turn_store_time(t);
     store_begin(&op, n->store, place->key, place->len, now);
-    bool is_there = is_good(&op, store_find(&op), head->mark, t->now + n->ttl / 2, &old) &&
-                    old.is_met >= head->is_met;
+    bool is_there = is_good(t, &op, store_find(&op), place->pair, &old) &&
+                    old.until + n->ttl / 2 > head->until && old.is_met >= head->is_met;
     struct store_item *made = is_there ? NULL : store_make(&op, sizeof *head + v->len);
     if (made) {
         store_value_write(&op, made, 0, head, sizeof *head);
