@@ -31,9 +31,9 @@ enum route_kind {
     ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
-    ROUTE_NEAR,     /* the first child; copies of what it has are in the second, a store: seconds, share; word: text: its name there */
-    ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
-    ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_NEAR, /* the first child; copies of what it has are in the second, a store: seconds, share; word: text: its name there */
+    ROUTE_LOG,  /* the child; a line in the log when it has answered: burst lines a second */
+    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
                      fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
     ROUTE_COMPARE, /* the first child; the second gets reads, too, and both answers are compared: most_in_flight, seconds;
@@ -101,10 +101,11 @@ struct route_options {
     double seed; /* HASH */
     double
         seconds; /* EXPTIME; NEGATIVE, NEAR: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
-    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all; NEAR: that a key must have to be copied; below 0: any key is */
-    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
-    double before; /* DELAY: seconds */
-    double after;  /* DELAY: seconds */
+    double
+        share; /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all; NEAR: that a key must have to be copied; below 0: any key is */
+    double burst;      /* FAILOVER: so many more at once; LOG: lines a second */
+    double before;     /* DELAY: seconds */
+    double after;      /* DELAY: seconds */
     double percentile; /* HEDGE: of the child's times, 0..1 */
     double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
     double most;       /* HEDGE: and at most; SHARE: to here */

@@ -42,7 +42,8 @@ static void start(struct flow *flow)
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     const struct request *r = &flow->kept->r;
-    if (near_may_copy(r)) near_take(flow->turn, flow->generation, near_of(flow->route), r, flow->own, result);
+    if (near_may_copy(r))
+        near_take(flow->turn, flow->generation, near_of(flow->route), r, flow->own, result);
     flow_finish(flow, result);
 }
 
@@ -72,7 +73,8 @@ static bool begin_direct(struct turn *t, struct generation *g, const struct rout
 static void direct_done(struct direct *d, const struct result *result)
 {
     const struct request *r = &d->kept.r;
-    if (near_may_copy(r)) near_take(d->turn, d->generation, near_of(d->route), r, read_in(d), result);
+    if (near_may_copy(r))
+        near_take(d->turn, d->generation, near_of(d->route), r, read_in(d), result);
     direct_finish(d, result);
 }
 

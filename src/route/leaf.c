@@ -50,7 +50,7 @@ void send_to_store(struct turn *t, struct store *store, const struct request *r,
     writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
     assert(r->key_len > 0); /* I4 */
     if (writes) writes_begin(&t->backends->writer, pair);
-    store_answer(store, r, store_clock(t->stores), t->arena, &a);
+    store_answer(store, r, turn_store_time(t), t->arena, &a);
     if (writes) writes_end(&t->backends->writer, pair);
     leaf_tell(t, r, &a, done, owner);
     arena_rewind(t->arena, mark);

@@ -31,10 +31,13 @@
 #include "backend/written.h"
 #include "base/heat.h"
 #include "protocol/flags.h"
+#include "protocol/place.h"
+#include "protocol/text.h"
 #include "protocol/value.h"
 #include "route/generation.h"
 #include "route/leaf.h"
-#include "store/answering.h"
+#include "store/answer.h"
+#include "store/shard.h"
 
 /* Stands before the value in its item. */
 struct head {
@@ -75,122 +78,138 @@ bool near_may_answer(const struct request *r)
 static struct place place_of(const struct generation *g, const struct near *n,
                              const struct request *r)
 {
-    struct place place = {.pair = written_pair(r)};
-    uint64_t name =
-        n->name ^ g->digest ^ (uint64_t)place.pair * 0x9e3779b97f4a7c15ULL;
-    if (NAME + (size_t)r->key_len > sizeof place.key) return place;
+    struct place place;
+    place.pair = written_pair(r);
     place.len = NAME + (size_t)r->key_len;
+    uint64_t name = n->name ^ g->digest ^ (uint64_t)place.pair * 0x9e3779b97f4a7c15ULL;
+    if (place.len > sizeof place.key) place.len = 0;
+    if (!place.len) return place;
     memcpy(place.key, &name, NAME);
     memcpy(place.key + NAME, (const void *)r->key_at, r->key_len);
     return place;
 }
 
-static uint64_t mark_of(const struct turn *t, const struct place *place)
-{
-    return writes_mark(&t->backends->writer, place->pair, t->now);
-}
-
 /* The item is a copy that nothing has made void. */
-static bool is_good(struct store_op *op, const struct store_item *item, uint64_t mark, double now,
-                    struct head *head)
+static bool is_good(const struct turn *t, struct store_op *op, const struct store_item *item,
+                    writes_pair pair, struct head *head)
 {
     if (!item || !(store_item_marks(item) & STORE_COPY)) return false;
     assert(store_item_value_len(item) >= sizeof *head);
     store_value_read(op, item, 0, head, sizeof *head);
-    return head->mark == mark && head->until > now;
+    return head->until > t->now && head->mark == writes_mark(&t->backends->writer, pair, t->now);
 }
 
 /* --- a hit -------------------------------------------------------------------------------------- */
 
 /* A copy that is found, and the answer that is made of it. */
 struct found {
-    struct answering by;
+    struct store_op *op;
+    struct arena *arena;
+    const struct request *r;
     const struct store_item *item;
     struct head head;
-    size_t len; /* of the value */
-    uint8_t *at;
+    size_t len;  /* of the value */
+    uint8_t *at; /* the end of what was written */
+    struct store_answer a;
 };
+
+/* Memory for `room` bytes, in a blob where they are many. */
+static void begin(struct found *f, size_t room)
+{
+    if (room >= ANSWER_BLOB_LEAST) f->a.blob = blob_create(room);
+    f->at = f->a.blob ? f->a.blob->bytes : arena_alloc(f->arena, room);
+    f->a.response.bytes = f->at;
+}
+
+static void end(struct found *f, enum response_kind kind)
+{
+    struct response *r = &f->a.response;
+    r->kind = kind;
+    r->len = r->need = (size_t)(f->at - r->bytes);
+    if (f->a.blob) f->a.blob->len = r->len;
+}
 
 static void put(struct found *f, const void *bytes, size_t len)
 {
-    f->at = answer_put(f->at, bytes, len);
+    memcpy(f->at, bytes, len);
+    f->at += len;
 }
 
-static void put_number(struct found *f, char before, uint64_t number)
+static void put_number(struct found *f, uint64_t number)
 {
-    *f->at++ = (uint8_t)before;
-    f->at = answer_put_number(f->at, number);
+    f->at += text_write_unsigned(f->at, number);
 }
 
 static void put_value(struct found *f)
 {
-    store_value_read(f->by.op, f->item, sizeof f->head, f->at, f->len);
+    store_value_read(f->op, f->item, sizeof f->head, f->at, f->len);
     f->at += f->len;
     put(f, "\r\n", 2);
 }
 
+/* Besides key, opaque and value: words, three numbers, letters, line ends. */
+enum { LINE_ROOM = 32 + 3 * TEXT_NUMBER_ROOM };
+
 static void answer_get(struct found *f)
 {
-    const struct request *r = f->by.r;
-    struct response *to = &f->by.a->response;
-    f->at = answer_begin(&f->by, sizeof "VALUE     \r\n\r\nEND\r\n" + KEY_MAX + 2 * TEXT_NUMBER_ROOM,
-                         f->len);
+    const struct request *r = f->r;
+    struct response *to = &f->a.response;
+    begin(f, LINE_ROOM + (size_t)r->key_len + f->len);
     put(f, "VALUE ", 6);
     to->key = f->at;
     to->key_len = r->key_len;
     put(f, (const void *)r->key_at, r->key_len);
     to->rest = f->at;
-    put_number(f, ' ', f->head.flags);
-    put_number(f, ' ', f->len);
+    put(f, " ", 1);
+    put_number(f, f->head.flags);
+    put(f, " ", 1);
+    put_number(f, f->len);
     put(f, "\r\n", 2);
     put_value(f);
     put(f, "END\r\n", 5);
-    answer_end(&f->by, RESPONSE_VALUE, f->at);
+    end(f, RESPONSE_VALUE);
 }
 
 static void put_key(struct found *f)
 {
-    const struct request *r = f->by.r;
-    struct response *to = &f->by.a->response;
+    struct response *to = &f->a.response;
     put(f, " k", 2);
     to->key = f->at;
-    f->at += request_wire_key(r, (const void *)r->key_at, r->key_len, f->at);
+    f->at += request_wire_key(f->r, (const void *)f->r->key_at, f->r->key_len, f->at);
     to->key_len = (uint16_t)(f->at - to->key);
     to->rest = f->at;
-    if (r->meta & META_BASE64) put(f, " b", 2);
+    if (f->r->meta & META_BASE64) put(f, " b", 2);
 }
 
+/* v, b and q say nothing here. */
 static void put_flag(struct found *f, const uint8_t *flag, size_t len)
 {
-    struct response *to = &f->by.a->response;
-    switch (*flag) {
-    case 'f': put(f, " f", 2), f->at = answer_put_number(f->at, f->head.flags); break;
-    case 's': put(f, " s", 2), f->at = answer_put_number(f->at, f->len); break;
-    case 'k': put_key(f); break;
-    case 'O':
-        *f->at++ = ' ';
+    struct response *to = &f->a.response;
+    if (*flag == 'k') put_key(f);
+    if (*flag == 'f' || *flag == 's') {
+        put(f, *flag == 'f' ? " f" : " s", 2);
+        put_number(f, *flag == 'f' ? f->head.flags : f->len);
+    } else if (*flag == 'O') {
+        put(f, " ", 1);
         to->opaque = f->at + 1;
         to->opaque_len = (uint16_t)(len - 1);
         put(f, flag, len);
-        break;
-    default: break; /* v, b and q say nothing here */
     }
 }
 
 static void answer_mg(struct found *f)
 {
-    const struct request *r = f->by.r;
-    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
+    const struct request *r = f->r;
+    const uint8_t *at = (const uint8_t *)r->args_at, *last = at + r->args_len, *flag;
     size_t len;
     bool has_value = request_find_flag(r, 'v', &flag, &len);
-    f->at = answer_begin(&f->by, 32 + KEY_WIRE_ROOM + 3 * TEXT_NUMBER_ROOM + r->args_len,
-                         has_value ? f->len : 0);
-    put(f, has_value ? "VA" : "HD", 2);
-    if (has_value) put_number(f, ' ', f->len);
-    while (request_next_flag(&at, end, &flag, &len)) put_flag(f, flag, len);
+    begin(f, LINE_ROOM + KEY_WIRE_ROOM + r->args_len + (has_value ? f->len : 0));
+    put(f, has_value ? "VA " : "HD", has_value ? 3 : 2);
+    if (has_value) put_number(f, f->len);
+    while (request_next_flag(&at, last, &flag, &len)) put_flag(f, flag, len);
     put(f, "\r\n", 2);
     if (has_value) put_value(f);
-    answer_end(&f->by, has_value ? RESPONSE_VA : RESPONSE_HD, f->at);
+    end(f, has_value ? RESPONSE_VA : RESPONSE_HD);
 }
 
 /* The same event as of a call. */
@@ -205,23 +224,28 @@ static void on_news(void *owner, const struct call_news *news)
         receiver->on_result((void *)r->owner, r->part, &result);
 }
 
-/* Under the lock of the copy's shard. */
-static bool find(const struct turn *t, struct found *f, uint64_t mark)
+/* They count as requests of the store. */
+static void count(struct store_op *op, bool is_found)
 {
-    struct store_op *op = f->by.op;
-    struct store_item *item = store_find(op);
-    bool is_found = is_good(op, item, mark, t->now, &f->head) &&
-                    (f->by.r->command_id == COMMAND_GET || f->head.is_met);
-    store_count(op, STORE_COUNT_cmd_get);
-    store_count(op, is_found ? STORE_COUNT_get_hits : STORE_COUNT_get_misses);
+    op->shard->counts[STORE_COUNT_cmd_get]++;
+    op->shard->counts[is_found ? STORE_COUNT_get_hits : STORE_COUNT_get_misses]++;
+}
+
+/* Under the lock of the copy's shard. */
+static bool find(const struct turn *t, struct found *f, writes_pair pair)
+{
+    struct store_item *item = store_find(f->op);
+    bool is_get = f->r->command_id == COMMAND_GET;
+    bool is_found = is_good(t, f->op, item, pair, &f->head) && (is_get || f->head.is_met);
+    count(f->op, is_found);
     if (!is_found) return false;
     f->item = item;
     f->len = store_item_value_len(item) - sizeof f->head;
-    if (f->by.r->command_id == COMMAND_GET)
+    if (is_get)
         answer_get(f);
     else
         answer_mg(f);
-    store_use(op, item);
+    store_use(f->op, item);
     return true;
 }
 
@@ -229,16 +253,15 @@ bool near_answer(struct turn *t, const struct generation *g, const struct near *
                  const struct request *r)
 {
     struct store_op op;
-    struct store_answer a = {0};
-    struct found f = {.by = {.op = &op, .r = r, .arena = t->arena, .a = &a}};
+    struct found f = {.op = &op, .r = r, .arena = t->arena};
     struct place place = place_of(g, n, r);
     if (!place.len) return false;
-    uint64_t mark = mark_of(t, &place);
+    writes_fetch(&t->backends->writer, place.pair);
     size_t used = arena_mark(t->arena);
-    store_begin(&op, n->store, place.key, place.len, store_clock(t->stores));
-    bool is_found = find(t, &f, mark);
+    store_begin(&op, n->store, place.key, place.len, turn_store_time(t));
+    bool is_found = find(t, &f, place.pair);
     store_end(&op);
-    if (is_found) leaf_tell(t, r, &a, on_news, (void *)(uintptr_t)r);
+    if (is_found) leaf_tell(t, r, &f.a, on_news, (void *)(uintptr_t)r);
     arena_rewind(t->arena, used);
     return is_found;
 }
@@ -285,10 +308,10 @@ static void store(struct turn *t, const struct near *n, const struct place *plac
 {
     struct store_op op;
     struct head old;
-    int64_t now = store_clock(t->stores);
+    int64_t now = turn_store_time(t);
     store_begin(&op, n->store, place->key, place->len, now);
-    bool is_there = is_good(&op, store_find(&op), head->mark, t->now + n->ttl / 2, &old) &&
-                    old.is_met >= head->is_met;
+    bool is_there = is_good(t, &op, store_find(&op), place->pair, &old) &&
+                    old.until + n->ttl / 2 > head->until && old.is_met >= head->is_met;
     struct store_item *made = is_there ? NULL : store_make(&op, sizeof *head + v->len);
     if (made) {
         store_value_write(&op, made, 0, head, sizeof *head);
