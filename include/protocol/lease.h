@@ -86,7 +86,8 @@ size_t lease_value_room(const struct lease_item *item, size_t key_len);
 struct response lease_put_value(const struct lease_item *item, const uint8_t *key, size_t key_len,
                                 bool with_cas, uint8_t *to);
 
-/* The answer va to lease_ask_as(r), as r alone would have got it: `to` has va->len + LEASE_MORE bytes. */
+/* The answer va to lease_ask_as(r), as r alone would have got it: `to` has va->len + LEASE_STRIP_ROOM bytes. */
+enum { LEASE_STRIP_ROOM = 24 };
 struct response lease_strip(const struct response *va, const struct request *r,
                             const struct lease_terms *t, uint8_t *to);
 
