@@ -16,13 +16,16 @@ enum lease_way lease_way_of(const struct request *r, const struct lease_terms *t
 /* What a request that TRIES may get because of a placeholder. */
 bool lease_is_suspicious(const struct request *r, const struct result *result);
 
+/* r was to store an item, and may have left a placeholder, or an old one. */
+bool lease_has_failed(const struct request *r, const struct result *result);
+
 /* Of a meta command. */
 bool lease_has_flag(const struct request *r, uint8_t letter);
 
 /* The mode of ms, as a capital letter. */
 uint8_t lease_mode_of(const struct request *r);
 
-/* It adds to a value; makes an item where there is none; deletes; counts; compares a cas, as a meta command without a value. */
+/* It adds to a value; makes an item where there is none; deletes; counts; compares a cas, as a meta command. */
 bool lease_extends(const struct request *r);
 bool lease_makes(const struct request *r);
 bool lease_deletes(const struct request *r);

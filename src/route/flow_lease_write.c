@@ -12,12 +12,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include "protocol/flags.h"
-#include "protocol/text.h"
 #include "route/direct.h"
+#include "route/lease_guard.h"
 #include "route/lease_way.h"
 
-enum { TRY, LOOK, CLEAR, ACT, MORE_LEGS = 3, ROUNDS = 8, WORDS = 64 };
+enum { TRY, LOOK, CLEAR, ACT, MORE_LEGS = 3, ROUNDS = 8 };
 
 struct own {
     uint8_t rounds;
@@ -41,7 +40,7 @@ static void leg(struct flow *flow, uint32_t place, const struct request *r)
 
 static uint8_t *room_for(struct turn *t, const struct request *r)
 {
-    return arena_alloc(t->arena, (size_t)r->args_len + WORDS);
+    return arena_alloc(t->arena, (size_t)r->args_len + LEASE_MORE * 2);
 }
 
 /* r, which lives longer by what an item is kept. */
@@ -103,142 +102,21 @@ static void again(struct flow *flow)
 
 /* --- an item that is there ------------------------------------------------------------------------ */
 
-static size_t put_text(uint8_t *to, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return len;
-}
-
-/* ` C<cas>` behind those words. */
-static size_t put_cas(uint8_t *to, const char *before, uint64_t cas)
-{
-    size_t n = put_text(to, before);
-    to[n++] = 'C';
-    return n + text_write_unsigned(to + n, cas);
-}
-
-/* A classic command as a meta command that compares the cas; or a meta command with a C more. */
-static void act(struct flow *flow, struct request *r, const char *words)
-{
-    uint8_t more[WORDS];
-    size_t n = put_cas(more, words, own_of(flow)->cas);
-    lease_append(r, (const char *)more, n, room_for(flow->turn, r));
-    leg(flow, ACT, r);
-}
-
-static void act_on_count(struct flow *flow, struct request *r)
-{
-    uint8_t words[WORDS];
-    if (r->command_id != COMMAND_META_ARITHMETIC) {
-        size_t n = put_text(words, r->command_id == COMMAND_DECR ? "v MD D" : "v D");
-        n += text_write_unsigned(words + n, r->number);
-        words[n++] = ' ';
-        words[n] = '\0';
-        r->command_id = COMMAND_META_ARITHMETIC;
-        r->number = 0;
-        act(flow, r, (const char *)words);
-    } else {
-        act(flow, r, "");
-    }
-}
-
-/* The item is kept, marked as stale. */
-static void act_on_delete(struct flow *flow, const struct lease_terms *terms)
-{
-    const struct request *own = &flow->kept->r;
-    uint8_t args[LEASE_ARGS_ROOM];
-    struct request r;
-    if (own->command_id == COMMAND_DELETE) {
-        lease_remove(own, own_of(flow)->cas, true, terms->stale, &r, args);
-        leg(flow, ACT, &r);
-        return;
-    }
-    uint8_t words[WORDS];
-    size_t n = put_text(words, "I T");
-    n += text_write_unsigned(words + n, terms->stale);
-    words[n++] = ' ';
-    words[n] = '\0';
-    r = *own;
-    r.meta |= META_EXPTIME;
-    r.exptime = terms->stale;
-    r.asked_exptime = terms->stale;
-    act(flow, &r, (const char *)words);
-}
-
-static void act_on_extension(struct flow *flow, struct request *r)
-{
-    bool is_append = r->command_id == COMMAND_APPEND;
-    if (r->command_id == COMMAND_META_SET) {
-        act(flow, r, "");
-        return;
-    }
-    r->command_id = COMMAND_META_SET;
-    r->exptime = 0;
-    r->asked_exptime = 0;
-    r->client_flags = 0;
-    act(flow, r, is_append ? "MA " : "MP ");
-}
-
-/* t stands before T, so the answer has the time that the item had. */
-static void act_on_touch(struct flow *flow)
-{
-    struct lease_terms terms = lease_terms_of(flow->route);
-    struct request timed = prolonged(flow->turn, flow->route, &flow->kept->r), r;
-    uint8_t args[LEASE_ARGS_ROOM], more[LEASE_ARGS_ROOM + LEASE_MORE];
-    lease_ask(&timed, &terms, LEASE_LOOKS, &r, args);
-    lease_append(&r, "T0", 2, more);
-    r.meta |= META_EXPTIME;
-    r.exptime = timed.exptime;
-    r.asked_exptime = timed.asked_exptime;
-    leg(flow, ACT, &r);
-}
-
-static void act_on_store(struct flow *flow, struct request *r)
-{
-    if (lease_extends(r)) {
-        act_on_extension(flow, r);
-    } else if (r->command_id == COMMAND_REPLACE) {
-        r->command_id = COMMAND_CAS;
-        r->number = own_of(flow)->cas;
-        leg(flow, ACT, r);
-    } else if (r->command_id == COMMAND_META_SET && !lease_has_flag(r, 'C') &&
-               lease_mode_of(r) == 'R') {
-        act(flow, r, "");
-    } else {
-        pass(flow);
-    }
-}
-
-/* A delete that says what it wants (I, C) has its way. */
-static bool keeps_deleted(const struct request *r, const struct lease_terms *terms)
-{
-    return terms->stale && !(r->command_id == COMMAND_META_DELETE &&
-                             (lease_has_flag(r, 'I') || lease_has_flag(r, 'C') ||
-                              lease_has_flag(r, 'T') || lease_has_flag(r, 'x')));
-}
-
 static void there(struct flow *flow, const struct lease_item *item)
 {
     struct own *own = own_of(flow);
     struct lease_terms terms = lease_terms_of(flow->route);
-    struct request r = prolonged(flow->turn, flow->route, &flow->kept->r);
+    struct request r = prolonged(flow->turn, flow->route, &flow->kept->r), guarded;
     bool is_same = own->cas == item->v.cas;
     own->cas = item->v.cas;
     if (flow->best && (!lease_counts(&r) || is_same || own->has_touched))
         flow_finish_best(flow);
     else if (flow->best)
         try(flow); /* what it counts may have come just now */
-    else if (lease_deletes(&r) && keeps_deleted(&r, &terms))
-        act_on_delete(flow, &terms);
-    else if (lease_counts(&r) && terms.stale && !lease_compares(&r))
-        act_on_count(flow, &r);
-    else if (r.command_id == COMMAND_TOUCH)
-        act_on_touch(flow);
-    else if (r.value_at)
-        act_on_store(flow, &r);
     else if (r.command_id == COMMAND_META_GET)
         try(flow);
+    else if (lease_guard(flow->turn, &r, &terms, item->v.cas, &guarded))
+        leg(flow, ACT, &guarded);
     else
         pass(flow);
 }
@@ -313,6 +191,7 @@ static void try_done(struct flow *flow, const struct result *result)
     struct own *own = own_of(flow);
     if (own->passes || own->rounds >= ROUNDS) {
         flow_finish(flow, result);
+        if (lease_has_failed(&flow->kept->r, result) && !flow->turn->is_ending) look(flow);
     } else if (is_doubtful(flow, result)) {
         own->has_touched = true;
         flow_keep_best(flow, result);
@@ -382,9 +261,24 @@ static void act_done(struct flow *flow, const struct result *result)
     }
 }
 
+/* Who was to store the item has failed to: the next one is asked at once, and need not wait for the end of the placeholder. */
+static void look_behind(struct flow *flow, const struct result *result)
+{
+    struct lease_terms terms = lease_terms_of(flow->route);
+    if (result->kind != RESULT_HIT || !result->news) return;
+    struct lease_item item = lease_see(result->news->response, &terms);
+    if (item.is_made)
+        clear(flow, item.v.cas, false);
+    else if (item.sight == LEASE_WON || item.sight == LEASE_OLD)
+        clear(flow, item.v.cas, true);
+}
+
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
-    if (flow_is_finished(flow)) return;
+    if (flow_is_finished(flow)) {
+        if (place == LOOK && !flow->turn->is_ending) look_behind(flow, result);
+        return;
+    }
     switch (place) {
     case TRY: try_done(flow, result); break;
     case LOOK: look_done(flow, result); break;
@@ -420,15 +314,18 @@ static bool begin_direct(struct turn *t, struct generation *g, const struct rout
     return true;
 }
 
+/* Of a store that fails no value is needed any more: its flow only looks. */
 static void direct_done(struct direct *d, const struct result *result)
 {
-    if (d->own[0] == LEASE_WAY_PASSES || d->turn->is_ending ||
-        !lease_is_suspicious(&d->kept.r, result)) {
+    bool passes = d->own[0] == LEASE_WAY_PASSES;
+    bool goes_on =
+        passes ? lease_has_failed(&d->kept.r, result) : lease_is_suspicious(&d->kept.r, result);
+    if (d->turn->is_ending || !goes_on) {
         direct_finish(d, result);
         return;
     }
     struct flow *flow = direct_flow(d);
-    *own_of(flow) = (struct own){0};
+    *own_of(flow) = (struct own){.passes = passes};
     leg_result(&flow->legs[TRY], TRY, result);
 }
 

@@ -26,7 +26,8 @@ bool lease_extends(const struct request *r)
 
 bool lease_compares(const struct request *r)
 {
-    return command_info(r->command_id)->shape == SHAPE_META && lease_has_flag(r, 'C');
+    unsigned shape = command_info(r->command_id)->shape;
+    return (shape == SHAPE_META || shape == SHAPE_META_STORE) && lease_has_flag(r, 'C');
 }
 
 bool lease_makes(const struct request *r)
@@ -81,4 +82,11 @@ bool lease_is_suspicious(const struct request *r, const struct result *result)
 {
     return result->kind == RESULT_REFUSED ||
            (lease_counts(r) && result->kind == RESULT_CLIENT_ERROR && !lease_is_lacking(result));
+}
+
+bool lease_has_failed(const struct request *r, const struct result *result)
+{
+    bool stores = r->command_id == COMMAND_SET ||
+                  (r->command_id == COMMAND_META_SET && lease_mode_of(r) == 'S');
+    return stores && result->kind & RESULT_ANY_ERROR && !lease_is_lacking(result);
 }

@@ -43,10 +43,9 @@ return function(spec)
     }
     local other = policy.route("lease", C.ROUTE_ABSENT, children, fields)
     local get = policy.route("lease", C.ROUTE_LEASE, { children[1], other }, fields, nil, children)
-    local set = fields.after == 0 and children[1] or other -- a set finds nothing to wait for
-    local words = { { command = C.mg_find_command("set", 3), child = 2 } }
+    local words = {}
     for _, command in ipairs(reads) do
         words[#words + 1] = { command = C.mg_find_command(command, #command), child = 1 }
     end
-    return policy.route("lease", C.ROUTE_COMMAND, { other, get, set }, {}, words, children)
+    return policy.route("lease", C.ROUTE_COMMAND, { other, get }, {}, words, children)
 end
