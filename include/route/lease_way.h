@@ -16,7 +16,10 @@ enum lease_way lease_way_of(const struct request *r, const struct lease_terms *t
 /* What a request that TRIES may get because of a placeholder. */
 bool lease_is_suspicious(const struct request *r, const struct result *result);
 
-/* r was to store an item, and may have left a placeholder, or an old one. */
+/* It stores an item whatever is there. */
+bool lease_stores(const struct request *r);
+
+/* r, which stores, has failed, and may have left a placeholder, or an old one. */
 bool lease_has_failed(const struct request *r, const struct result *result);
 
 /* Of a meta command. */

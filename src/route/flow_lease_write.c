@@ -336,9 +336,21 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
                      struct walk_way way)
 {
     struct lease_terms terms = lease_terms_of(route);
-    if (lease_way_of(r, &terms) == LEASE_WAY_LOOKS) lease_walk(w, route, r, LEASE_LOOKS, way);
-    struct request longer = prolonged(w->e->turn, route, r);
-    return walk_route(w, route->children[0], &longer, way);
+    enum lease_way kind = lease_way_of(r, &terms);
+    const struct route *child = route->children[0];
+    struct request sent = prolonged(w->e->turn, route, r), guarded;
+    if (kind == LEASE_WAY_LOOKS) {
+        lease_walk(w, route, r, LEASE_LOOKS, way);
+        if (lease_guard(w->e->turn, &sent, &terms, 0, &guarded)) sent = guarded;
+        way = lease_makes(r) || lease_deletes(r) ? walk_as(way, WALK_MAIN)
+                                                 : walk_after(w, way, WALK_MAIN, RESULT_HIT, child);
+        way.is_first = false;
+    }
+    unsigned known = walk_route(w, child, &sent, way);
+    if (kind == LEASE_WAY_PASSES && lease_stores(r))
+        lease_walk(w, route, r, LEASE_LOOKS,
+                   walk_after(w, way, WALK_BACKGROUND, RESULT_ANY_ERROR, child));
+    return kind == LEASE_WAY_PASSES ? known : 0;
 }
 
 const struct flow_kind flow_lease_write = {.more_legs = MORE_LEGS,

@@ -84,9 +84,13 @@ bool lease_is_suspicious(const struct request *r, const struct result *result)
            (lease_counts(r) && result->kind == RESULT_CLIENT_ERROR && !lease_is_lacking(result));
 }
 
+bool lease_stores(const struct request *r)
+{
+    return r->command_id == COMMAND_SET ||
+           (r->command_id == COMMAND_META_SET && lease_mode_of(r) == 'S');
+}
+
 bool lease_has_failed(const struct request *r, const struct result *result)
 {
-    bool stores = r->command_id == COMMAND_SET ||
-                  (r->command_id == COMMAND_META_SET && lease_mode_of(r) == 'S');
-    return stores && result->kind & RESULT_ANY_ERROR && !lease_is_lacking(result);
+    return lease_stores(r) && result->kind & RESULT_ANY_ERROR && !lease_is_lacking(result);
 }
