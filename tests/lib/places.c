@@ -55,6 +55,8 @@ const struct policy_row policy_rows[] = {
     {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }",                                 'b', GETS_DELETE, TELLS},
     {"l1_l2", "mg.l1_l2 { a, b }",                                               'b', GETS_DELETE, TELLS},
     {"latest", "mg.latest { a, b, on = { 'error', 'miss' }, host = 'y' }",       'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01 }",                           'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01, stale = 60, refresh = 30 }", 'a', NOTHING, TELLS},
     {"log_requests", "mg.log_requests { a }",                                    'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",   'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",   'a', IS_LEFT, TELLS},
