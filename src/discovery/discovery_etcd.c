@@ -52,6 +52,7 @@ struct endpoint {
     struct name_watch *watch;
     struct addr *addrs;
     uint32_t addrs_n;
+    bool is_unknown; /* its name was not resolved: it has no addresses */
 };
 
 /* Invariant: `ask` is under way in ASKING, and in WATCHING perhaps, `stream` in OPENING and WATCHING, and else neither. */
@@ -72,7 +73,7 @@ struct etcd {
     int64_t revision; /* that keys are of */
     uint64_t cluster;
     double opened;                  /* process_clock of the last watch */
-    char why[DISCOVERY_REASON_MAX]; /* why there is no address */
+    char why[DISCOVERY_REASON_MAX]; /* a name was not resolved */
 };
 
 static const struct discovery_settings *settings_of(const struct etcd *e)
@@ -121,6 +122,14 @@ static uint32_t addresses(const struct etcd *e)
     uint32_t n = 0;
     for (uint32_t i = 0; i < e->endpoints_n; i++) n += e->endpoints[i].addrs_n;
     return n;
+}
+
+/* No name was resolved, and none is left to wait for. */
+static bool are_unknown(const struct etcd *e)
+{
+    for (uint32_t i = 0; i < e->endpoints_n; i++)
+        if (!e->endpoints[i].is_unknown) return false;
+    return true;
 }
 
 /* NULL: the endpoint has fewer addresses now. */
@@ -195,7 +204,7 @@ static void begin(struct etcd *e)
     hang_up(e);
     if (!addresses(e)) {
         set_state(e, LOOKING);
-        if (e->why[0]) discovery_failed(e->discovery, e->why);
+        if (are_unknown(e)) discovery_failed(e->discovery, e->why);
         return;
     }
     if (!address_of(e)) step(e);
@@ -409,7 +418,8 @@ static void on_addresses(void *owner, const struct name_news *news)
     struct etcd *e = p->etcd;
     const struct addr *old = address_of(e);
     struct addr used = old ? *old : (struct addr){0};
-    if (news->failure) snprintf(e->why, sizeof e->why, "%s", news->failure);
+    p->is_unknown = news->n == 0;
+    if (p->is_unknown) snprintf(e->why, sizeof e->why, "%s", news->failure);
     if (news->n) {
         free(p->addrs);
         p->addrs_n = news->n < ADDRS_MAX ? news->n : ADDRS_MAX;
