@@ -39,7 +39,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto libzstd
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
-TESTLIBS = -lev -lcmocka $(shell pkg-config --libs libssl libcrypto)
+TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
            -Wno-unused-parameter -Wno-missing-field-initializers
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
