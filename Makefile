@@ -39,7 +39,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto libzstd
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
-TESTLIBS = -lev -lcmocka $(shell pkg-config --libs libssl libcrypto)
+TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
            -Wno-unused-parameter -Wno-missing-field-initializers
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
@@ -172,6 +172,13 @@ RECORD_FUZZ := $B/tests/fuzz/recording_fuzz $B/fuzz/recording_fuzz
 $B/tests/fuzz/recording_fuzz: $(RECORDS:src/%.c=$B/obj/%.o)
 $B/fuzz/recording_fuzz: $(RECORDS)
 $(RECORD_FUZZ): FUZZLIBS = $(LIBS)
+
+# A store.
+STORED := $(filter src/base/% src/placement/% src/store/%,$(SRC))
+STORE_FUZZ := $B/tests/fuzz/store_fuzz $B/fuzz/store_fuzz
+$B/tests/fuzz/store_fuzz: $(STORED:src/%.c=$B/obj/%.o)
+$B/fuzz/store_fuzz: $(STORED)
+$(STORE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Who may be a client.
 $B/tests/fuzz/auth_fuzz: $B/obj/net/users.o

@@ -1,6 +1,6 @@
 /* storage: the memory in which stores lie: made here or taken over from the process before, and cleared of stores that no script has.
  *
- * A part of the master, one for its life. The master maps the memory before it forks, and its workers use it; the master itself takes no lock
+ * A part of the master, one for its life; the master owns it and frees it (storage_release). The master maps the memory before it forks, and its workers use it; the master itself takes no lock
  * in it, as a worker may be stopped while it has one: what clears it is a child, which may be killed at any moment.
  */
 #ifndef MOONGATE_MASTER_STORAGE_H
@@ -10,18 +10,20 @@
 #include <stdbool.h>
 
 #include "master/reload.h"
-#include "store/store.h"
+#include "worker/store_memory.h"
 
 struct master;
 
 struct storage {
     struct master *master;
-    struct store_region *region; /* NULL: there is no memory for stores */
-    int fd;                      /* where it lies; -1: the next process cannot have it */
-    bool is_due;                 /* there may be stores that no script has */
-    pid_t child;                 /* that clears; 0: none */
-    double began;                /* as process_clock: when it did */
-    ev_timer look;               /* while it is due */
+    struct store_region *region;           /* NULL: there is no memory for stores */
+    int fd;                                /* where it lies; -1: the next process cannot have it */
+    struct source_store named[STORES_MAX]; /* of the script in use, or about to be used */
+    int named_n;
+    bool is_due;   /* there may be stores that no script has */
+    pid_t child;   /* that clears; 0: none */
+    double began;  /* as process_clock: when it did */
+    ev_timer look; /* while it is due */
     ev_child exit_watcher;
 };
 

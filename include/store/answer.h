@@ -11,6 +11,7 @@
 #include "base/blob.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
+#include "store/counts.h"
 #include "store/store.h"
 
 /* Whose answers these are: src/store/README.md has what newer ones do otherwise. */
@@ -35,6 +36,12 @@ void store_answer(struct store *s, const struct request *r, int64_t now, struct 
 /* The same while the caller has the shard of r's key locked, by store_begin with that key. */
 void store_answer_begun(struct store_op *op, const struct request *r, struct arena *arena,
                         struct store_answer *a);
+
+/* A value for r's key was too large for the parser: the old one must not be read again. r has its key decoded, as above. */
+void store_answer_too_large(struct store *s, const struct request *r, int64_t now);
+
+/* The numbers of store/counts.h, summed over all shards. Never waits: while others count, they may be of several moments. */
+void store_counts(struct store *s, uint64_t counts[STORE_COUNT_N]);
 
 /* When an item ends to which a client gives that time, as memcached reads it: 0 never, below 0 at once, up to 30 days from now on, else
  * seconds since 1970. As an item's `expires`. */

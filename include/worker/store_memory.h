@@ -26,7 +26,7 @@ struct source_store {
  * damaged. */
 int source_stores(const struct options *o, int fd, struct source_store to[STORES_MAX]);
 
-/* A warning where they want more than the machine, or its cgroup, has. */
-void store_memory_warn(const struct source_store *stores, uint32_t n);
+/* A warning where stores of so many bytes in all want more than the machine, or its cgroup, has. */
+void store_memory_warn(uint64_t bytes);
 
 #endif

@@ -36,21 +36,16 @@ static void clear(struct store_region *r, const struct source_store *stores, int
 
 static void begin(struct storage *s)
 {
-    struct source_store stores[STORES_MAX];
     struct master *m = s->master;
     sigset_t mask;
-    int n = source_stores(m->options, reload_source(&m->reload), stores);
     s->is_due = false;
-    if (n < 0) {
-        log_error("script: its list of stores is damaged: it must not write to it");
-        return;
-    }
+    if (s->named_n < 0) return;
     s->began = process_clock();
     pid_t pid = process_fork(&mask);
     if (pid == 0) {
         m->crew->leave(m);
         process_begin(&mask, true);
-        clear(s->region, stores, n);
+        clear(s->region, s->named, s->named_n);
         _exit(0);
     }
     s->is_due = pid < 0; /* else again in a second */
@@ -106,17 +101,19 @@ static void end_child(struct storage *s)
 }
 
 /* The script in that source is used from now on. */
-static void warn(const struct storage *s, int source)
+static void follow(struct storage *s, int source)
 {
-    struct source_store stores[STORES_MAX];
-    int n = source_stores(s->master->options, source, stores);
-    if (n > 0) store_memory_warn(stores, (uint32_t)n);
+    uint64_t sum = 0;
+    s->named_n = source_stores(s->master->options, source, s->named);
+    if (s->named_n < 0) log_error("script: its list of stores is damaged: it must not write to it");
+    for (int i = 0; i < s->named_n; i++) sum += s->named[i].settings.size;
+    store_memory_warn(sum);
 }
 
 void storage_take_reload(struct storage *s, enum reload_news news)
 {
     if (news == RELOAD_BEGINS) end_child(s);
-    if (news == RELOAD_SWITCHES) warn(s, reload_source(&s->master->reload));
+    if (news == RELOAD_SWITCHES) follow(s, reload_source(&s->master->reload));
     if (news == RELOAD_DONE || news == RELOAD_BACK || news == RELOAD_REFUSED) become_due(s);
 }
 
@@ -156,7 +153,7 @@ void storage_init(struct storage *s, struct master *m)
     in->stores = -1;
     if (!s->region) s->region = store_memory_map(m->options, &s->fd);
     m->crew->stores = s->region;
-    warn(s, m->options->script_fd);
+    follow(s, m->options->script_fd);
 }
 
 void storage_stop(struct storage *s)

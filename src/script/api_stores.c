@@ -27,10 +27,21 @@ static bool note(struct script *s, struct store *store, const char *text,
     return true;
 }
 
+/* The largest value that clients may send, by the command line or by what the script has set before. */
+static uint64_t largest_value(const struct script *s)
+{
+    double value = 0, most = (double)s->host.max_value;
+    for (uint32_t at = 0; s->host.options && s->host.options[at].name; at++) {
+        if (strcmp(s->host.options[at].name, "max_value") != 0) continue;
+        if (script_option(s, at, &value) && value > most) most = value;
+    }
+    return (uint64_t)most;
+}
+
 int32_t mg_store_open(struct script *s, const char *name, size_t len, double size)
 {
     char text[sizeof s->stores->text];
-    struct store_settings settings = {.size = (uint64_t)size, .max_value = s->host.max_value};
+    struct store_settings settings = {.size = (uint64_t)size, .max_value = largest_value(s)};
     struct store *store = NULL;
     s->wrong = "there is no memory for stores: see the warning at start, and --store-memory";
     if (s->host.stores) store = store_open(s->host.stores, name, len, &settings, &s->wrong);

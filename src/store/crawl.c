@@ -44,6 +44,7 @@ static void make_epochs_free(struct store *s, int64_t now)
 
 void store_flush(struct store *s, int64_t now, int64_t after)
 {
+    (void)store_epoch(s, now); /* one that is due is not to be lost */
     make_epochs_free(s, now);
     uint64_t flush = __atomic_load_n(&s->flush, __ATOMIC_ACQUIRE), next;
     int64_t due = now + after > UINT32_MAX ? UINT32_MAX : now + after;

@@ -84,12 +84,11 @@ int source_stores(const struct options *o, int fd, struct source_store to[STORES
     return n;
 }
 
-void store_memory_warn(const struct source_store *stores, uint32_t n)
+void store_memory_warn(uint64_t bytes)
 {
-    uint64_t memory = machine_memory(""), sum = 0;
-    for (uint32_t i = 0; i < n; i++) sum += stores[i].settings.size;
-    if (memory == 0 || sum <= memory) return;
+    uint64_t memory = bytes ? machine_memory("") : 0;
+    if (memory == 0 || bytes <= memory) return;
     log_warn("stores: they may take %.1f GiB, and this machine (or its cgroup) has %.1f GiB of "
              "memory: when it is used up the kernel ends processes: give the stores less",
-             (double)sum / (1ull << 30), (double)memory / (1ull << 30));
+             (double)bytes / (1ull << 30), (double)memory / (1ull << 30));
 }

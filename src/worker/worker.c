@@ -322,6 +322,7 @@ void worker_release(struct worker *w)
     clients_release(&w->clients);
     turn_release(&w->turn);
     keeping_release(w);
+    storing_release(w);
     succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
@@ -367,6 +368,7 @@ static int serve(struct worker *w)
         return EXIT_SYSTEM;
     }
     keeping_init(w);
+    storing_init(w);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);
