@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 
-enum { CLIENTS = 6, WORKERS = 2, KEYS = 2, STEPS = 80, FLEET_LIVES = 100, LINE = 256 };
+enum { CLIENTS = 6, WORKERS = 2, KEYS = 2, STEPS = 120, FLEET_LIVES = 100, LINE = 256 };
 
 #define POOLS                                                                                      \
     "local mg = require 'moongate'\n"                                                              \
@@ -103,6 +103,12 @@ static bool is_number(unsigned key)
     return key == 1;
 }
 
+/* Mostly the same one: then clients meet. */
+static unsigned a_key(void)
+{
+    return below(5) == 0;
+}
+
 /* A new value, and its text. Sums of numbers do not meet. */
 static uint64_t new_value(unsigned key, char *text)
 {
@@ -122,7 +128,7 @@ static struct timeline_op *adds(struct person *p, unsigned key, enum timeline_de
 
 static void reads(struct person *p, char *line)
 {
-    unsigned key = below(KEYS), how = below(10);
+    unsigned key = a_key(), how = below(10);
     adds(p, key, TIMELINE_READ);
     if (how < 5) {
         snprintf(line, LINE, "get %s\r\n", key_text(key));
@@ -149,7 +155,7 @@ static void writes(struct person *p, char *line)
                                                TIMELINE_DELETE,  TIMELINE_DELETE, TIMELINE_ADD,
                                                TIMELINE_REPLACE, TIMELINE_CAS,    TIMELINE_CAS,
                                                TIMELINE_APPEND,  TIMELINE_INCR,   TIMELINE_TOUCH};
-    unsigned key = below(KEYS);
+    unsigned key = a_key();
     enum timeline_deed deed = deeds[below(sizeof deeds / sizeof *deeds)];
     char value[LINE], cas[32] = "";
     if (deed == TIMELINE_APPEND && is_number(key)) deed = TIMELINE_INCR;
@@ -282,21 +288,35 @@ static int one_of(bool (*may)(const struct fleet *f, unsigned link))
     return chosen;
 }
 
+/* Mostly where a request has come that is not carried out: it may still be, later. */
+static void breaks(void)
+{
+    unsigned n = fleet_links(play.fleet);
+    int link = one_of(fleet_may_carry_out);
+    if (link < 0 || below(4) == 0) link = n ? (int)below(n) : -1;
+    if (link < 0) return;
+    fleet_breaks(play.fleet, (unsigned)link);
+    if (below(4) == 0) return;
+    fleet_runs_all(play.fleet); /* the server is up again before long */
+    fleet_waits(0.11);
+    fleet_runs_all(play.fleet);
+}
+
 static void fault(void)
 {
-    unsigned dice = below(100), n = fleet_links(play.fleet);
-    unsigned machine = below(play.part->machines), worker = below(WORKERS);
-    if (dice < 40 && n > 0) {
-        fleet_breaks(play.fleet, below(n));
-    } else if (dice < 60) {
-        (void)fleet_late(play.fleet, true);
-    } else if (dice < 96) {
+    unsigned dice = below(100);
+    if (dice < 30) {
+        breaks();
+    } else if (dice < 45) {
         fleet_waits(below(100) < 70 ? below(200) / 1000.0 : below(1000) / 1000.0);
+    } else if (dice < 96) {
+        (void)fleet_late(play.fleet, true);
     } else if (dice < 98) {
         play.which = 1 - play.which;
         fleet_reloads(play.fleet, play.script[play.which]);
     } else {
-        fleet_kills(play.fleet, machine, worker, play.script[play.which]);
+        fleet_kills(play.fleet, below(play.part->machines), below(WORKERS),
+                    play.script[play.which]);
     }
 }
 
