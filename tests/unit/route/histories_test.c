@@ -3,9 +3,9 @@
  *
  * HISTORIES: schedules for each route (300). SEED: of all that is random (it is printed). HISTORY_ROUTE: only that route.
  */
-#include "lib/fleet.h"
 #include "lib/stage.h"
 #include "lib/timeline.h"
+#include "unit/route/fleet.h"
 
 #include <math.h>
 #include <stdio.h>
