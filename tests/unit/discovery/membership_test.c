@@ -361,7 +361,7 @@ static void urls_that_make_no_sense_are_refused_in_a_sentence(void **state)
         {"etcd://user:password@a/p", "do not stand in the URL"},
         {"etcd://a/p q", "the prefix holds a space"},
         {"etcd://a,b,c,d,e,f,g,h,i/p", "at most 8"},
-        {"etcds://a/p", "etcds:// is not known"},
+        {"etcds://a/p", "write etcd://, and discover_tls"},
     };
     struct discovery_url u;
     (void)state;
