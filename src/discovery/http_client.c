@@ -206,7 +206,9 @@ static const char *reason_of(struct http_request *r)
     case CURLE_OPERATION_TIMEDOUT: return "it did not answer in time";
     case CURLE_GOT_NOTHING: return "it closed the connection without an answer";
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
+    case CURLE_SEND_ERROR: /* an alert of TLS 1.3 comes behind the handshake */
+        if (strstr(r->error, "SSL")) return r->error;
+        return "it closed the connection within an answer";
     case CURLE_PARTIAL_FILE: return "it closed the connection within an answer";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY: return "its answer is not HTTP";
