@@ -17,7 +17,8 @@ struct etcd_server {
     struct program program; /* first: the stage knows it by its actor */
     const char *address;
     const char *data; /* a folder of the test's folder; another one for each empty start */
-    const char *peers;
+    const char *name, *peers;
+    const char *cluster; /* all members, as --initial-cluster has them */
     unsigned starts;
     const char *cert, *key, *ca; /* NULL: it speaks no TLS */
     const char *secure_port;
@@ -61,42 +62,27 @@ static bool answers(void *what)
     return is_open && asks(s, "/v3/kv/range", "{\"key\":\"YQ==\"}").status / 100 != 5;
 }
 
-static bool starts(struct etcd_server *s)
+static void launches(struct etcd_server *s)
 {
     const char *client = textf("http://%s", s->address), *peer = textf("http://%s", s->peers);
     if (s->cert) client = textf("%s,https://127.0.0.1:%s", client, s->secure_port);
-    const char *argv[] = {"etcd",
-                          "--data-dir",
-                          s->data,
-                          "--listen-client-urls",
-                          client,
-                          "--advertise-client-urls",
-                          client,
-                          "--listen-peer-urls",
-                          peer,
-                          "--initial-advertise-peer-urls",
-                          peer,
-                          "--initial-cluster",
-                          textf("default=%s", peer),
-                          "--initial-cluster-token",
-                          s->data,
-                          "--heartbeat-interval",
-                          "10",
-                          "--election-timeout",
-                          "100",
-                          "--bcrypt-cost",
-                          "4",
-                          "--auth-token-ttl",
-                          "1",
-                          "--max-txn-ops",
-                          "4096",
-                          "--logger",
-                          "zap",
-                          NULL,
-                          NULL,
-                          NULL,
-                          NULL,
-                          NULL};
+    const char *argv[] = {"etcd",     "--data-dir",
+                          s->data,    "--listen-client-urls",
+                          client,     "--advertise-client-urls",
+                          client,     "--listen-peer-urls",
+                          peer,       "--initial-advertise-peer-urls",
+                          peer,       "--initial-cluster",
+                          s->cluster, "--name",
+                          s->name,    "--initial-cluster-token",
+                          "moongate", "--heartbeat-interval",
+                          "10",       "--election-timeout",
+                          "100",      "--bcrypt-cost",
+                          "4",        "--auth-token-ttl",
+                          "1",        "--max-txn-ops",
+                          "4096",     "--logger",
+                          "zap",      NULL,
+                          NULL,       NULL,
+                          NULL,       NULL};
     unsigned n = 0;
     while (argv[n]) n++;
     if (s->cert) {
@@ -109,8 +95,46 @@ static bool starts(struct etcd_server *s)
     }
     s->program.is_gone = false;
     program_start(&s->program, argv, -1, -1);
+}
+
+static bool starts(struct etcd_server *s)
+{
+    launches(s);
     if (!stage_waits(answers, s)) stage_fails("etcd %s does not answer", s->address);
     return !s->program.is_gone;
+}
+
+static void takes_ports(struct etcd_server *s)
+{
+    s->address = textf("127.0.0.1:%d", address_free_port());
+    s->secure_port = textf("%d", address_free_port());
+    s->peers = textf("127.0.0.1:%d", address_free_port());
+    s->data = textf("%s/etcd.%s.%u", program_folder(), s->name, s->starts++);
+    s->cluster = textf("%s=http://%s", s->name, s->peers);
+}
+
+static struct etcd_server *etcd_made(const char *name)
+{
+    struct etcd_server *s = stage_memory(sizeof *s);
+    s->program.actor = (struct actor){.fd = -1, .rank = RANK_PROGRAM, .leaves = etcd_leaves};
+    stage_enter(&s->program.actor);
+    s->name = name;
+    takes_ports(s);
+    return s;
+}
+
+struct etcd_server *etcd_start_secure(const char *cert, const char *key, const char *ca)
+{
+    struct etcd_server *s = etcd_made("one");
+    s->cert = cert;
+    s->key = key;
+    s->ca = ca;
+    /* Another process may take the free ports before etcd does. */
+    for (int attempt = 0; attempt < 5; attempt++) {
+        if (starts(s)) return s;
+        takes_ports(s);
+    }
+    stage_fails("etcd does not start");
 }
 
 struct etcd_server *etcd_start(void)
@@ -118,23 +142,15 @@ struct etcd_server *etcd_start(void)
     return etcd_start_secure(NULL, NULL, NULL);
 }
 
-struct etcd_server *etcd_start_secure(const char *cert, const char *key, const char *ca)
+void etcd_start_pair(struct etcd_server *pair[2])
 {
-    struct etcd_server *s = stage_memory(sizeof *s);
-    s->program.actor = (struct actor){.fd = -1, .rank = RANK_PROGRAM, .leaves = etcd_leaves};
-    stage_enter(&s->program.actor);
-    s->cert = cert;
-    s->key = key;
-    s->ca = ca;
-    /* Another process may take the free ports before etcd does. */
-    for (int attempt = 0; attempt < 5; attempt++) {
-        s->address = textf("127.0.0.1:%d", address_free_port());
-        s->secure_port = textf("%d", address_free_port());
-        s->peers = textf("127.0.0.1:%d", address_free_port());
-        s->data = textf("%s/etcd.%u", program_folder(), s->starts++);
-        if (starts(s)) return s;
-    }
-    stage_fails("etcd does not start");
+    for (int i = 0; i < 2; i++) pair[i] = etcd_made(i ? "two" : "one");
+    const char *cluster = textf("one=http://%s,two=http://%s", pair[0]->peers, pair[1]->peers);
+    pair[0]->cluster = pair[1]->cluster = cluster;
+    for (int i = 0; i < 2; i++) launches(pair[i]);
+    for (int i = 0; i < 2; i++)
+        if (!stage_waits(answers, pair[i]) || pair[i]->program.is_gone)
+            stage_fails("etcd %s does not answer", pair[i]->address);
 }
 
 const char *etcd_secure_port(const struct etcd_server *s)
@@ -232,7 +248,7 @@ void etcd_starts_again(struct etcd_server *s)
 
 void etcd_starts_empty(struct etcd_server *s)
 {
-    s->data = textf("%s/etcd.%u", program_folder(), s->starts++);
+    s->data = textf("%s/etcd.%s.%u", program_folder(), s->name, s->starts++);
     s->root = NULL;
     etcd_starts_again(s);
 }

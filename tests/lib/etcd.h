@@ -15,6 +15,8 @@ struct etcd_server *etcd_start(void);
 /* The same with a second port where it speaks TLS, with files in PEM form. ca: clients must have a certificate that it signed; NULL: they
  * need none. */
 struct etcd_server *etcd_start_secure(const char *cert, const char *key, const char *ca);
+/* Two members of one cluster, which does nothing without both. */
+void etcd_start_pair(struct etcd_server *pair[2]);
 const char *etcd_secure_port(const struct etcd_server *s);
 
 const char *etcd_address(const struct etcd_server *s); /* 127.0.0.1:PORT */
