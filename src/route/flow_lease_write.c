@@ -350,6 +350,10 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
     if (kind == LEASE_WAY_PASSES && lease_stores(r))
         lease_walk(w, route, r, LEASE_LOOKS,
                    walk_after(w, way, WALK_BACKGROUND, RESULT_ANY_ERROR, child));
+    if (kind == LEASE_WAY_TRIES)
+        lease_walk(w, route, r, LEASE_LOOKS,
+                   walk_after(w, way, WALK_MAIN,
+                              RESULT_REFUSED | (lease_counts(r) ? RESULT_CLIENT_ERROR : 0), child));
     return kind == LEASE_WAY_PASSES ? known : 0;
 }
 
