@@ -101,6 +101,7 @@ local policies = {
     "key_split",
     "l1_l2",
     "latest",
+    "lease",
     "log_requests",
     "migrate",
     "modify_key",

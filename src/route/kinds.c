@@ -32,7 +32,8 @@ static const struct flow_kind *flow_kind_of(enum route_kind kind)
         [ROUTE_LOG] = &flow_log,
         [ROUTE_FILL] = &flow_fill,         [ROUTE_LEVELS] = &flow_levels,
         [ROUTE_THROUGH] = &flow_through,   [ROUTE_COMPARE] = &flow_compare,
-        [ROUTE_SPOOL] = &flow_spool};
+        [ROUTE_SPOOL] = &flow_spool,       [ROUTE_LEASE] = &flow_lease,
+        [ROUTE_ABSENT] = &flow_lease_write};
     return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
 
