@@ -18,6 +18,7 @@
 /* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
     ROUTE_POOL, /* one call to the server that the key picks; with a text: to one server of a pool */
+    ROUTE_STORE,    /* moongate's own store answers, at once: see route/store.h */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
@@ -30,8 +31,9 @@ enum route_kind {
     ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
-    ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
-    ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_NEAR, /* the first child; copies of what it has are in the second, a store: seconds, share; word: text: its name there */
+    ROUTE_LOG,  /* the child; a line in the log when it has answered: burst lines a second */
+    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
                      fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
     ROUTE_COMPARE, /* the first child; the second gets reads, too, and both answers are compared: most_in_flight, seconds;
@@ -102,11 +104,12 @@ struct route_options {
     int32_t hash;
     double seed; /* HASH */
     double
-        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
-    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
-    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
-    double before; /* DELAY: seconds; LEASE: how long before its end an item may be renewed */
-    double after;  /* DELAY: seconds; LEASE: how long items are kept beyond their end */
+        seconds; /* EXPTIME; NEGATIVE, NEAR: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
+    double
+        share; /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all; NEAR: that a key must have to be copied; below 0: any key is */
+    double burst;      /* FAILOVER: so many more at once; LOG: lines a second */
+    double before;     /* DELAY: seconds; LEASE: how long before its end an item may be renewed */
+    double after;      /* DELAY: seconds; LEASE: how long items are kept beyond their end */
     double percentile; /* HEDGE: of the child's times, 0..1 */
     double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
     double most;       /* HEDGE: and at most; SHARE: to here */
@@ -134,12 +137,14 @@ struct chooser;
 struct leg;
 struct flow;
 struct flow_kind;
+struct store;
 
 struct route {
     enum route_kind kind;
     struct route_options options;
-    struct pool *pool; /* POOL */
-    char *text;        /* FAIL; or the name that stats and explain show; NULL: the pool's */
+    struct pool *pool;   /* POOL */
+    struct store *store; /* STORE: lies in the memory of the region, which outlives scripts */
+    char *text;          /* FAIL; or the name that stats and explain show; NULL: the pool's */
     const struct route **children;
     uint32_t children_n;
     uint32_t number;               /* its place in generation->routes */
@@ -159,6 +164,7 @@ struct generation {
     struct route **routes;
     uint32_t routes_n;
     uint32_t references;
+    uint64_t digest; /* of the script, with all that it was made of */
     struct leg *undecided,
         **undecided_end;             /* requests that wait to be put to a function of the script */
     struct flow *ready, **ready_end; /* functions of the script that waited and may go on */

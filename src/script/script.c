@@ -63,6 +63,7 @@
 #include "base/bundle.h"
 #include "base/secret.h"
 #include "net/users.h"
+#include "placement/hash.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -166,6 +167,19 @@ static bool take_users(struct script *s)
     return !wrong;
 }
 
+const char *script_built_in(bool is_store)
+{
+    return is_store ? "moongate/cache.lua" : "moongate/servers.lua";
+}
+
+/* What is remembered beyond a reload belongs to this very script: see route/near.h. */
+static uint64_t digest_of(const struct script_host *host, const char *text, size_t len)
+{
+    const struct bundle *b = host->bundle;
+    uint64_t digest = text ? hash_bytes64(HASH_XXH3, text, len, 0) : 0;
+    return b ? digest ^ hash_bytes64(HASH_XXH3, b->bytes, b->len, 1) : digest;
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -179,13 +193,14 @@ struct script *script_load(const struct script_host *host, const char *path, con
         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
     if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
-    snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
+    snprintf(s->path, sizeof s->path, "%s", path ? path : script_built_in(host->store_size > 0));
     script_memory_open(s);
     lua_atpanic(s->L, last_resort);
     char unsecured[TLS_WHY] = "";
     if (contexts_init(s, unsecured) && boot(s) && run_script(s, path, text, len) &&
         timers_init(s) && script_memory_has_room(s) && take_users(s)) {
         s->host.row->generations++;
+        s->routes.digest = digest_of(host, text, len);
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
@@ -221,6 +236,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);
+    free(s->stores);
     free(s->run_samples);
     for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
