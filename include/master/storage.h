@@ -1,6 +1,6 @@
 /* storage: the memory in which stores lie: made here or taken over from the process before, and cleared of stores that no script has.
  *
- * A part of the master, one for its life. The master maps the memory before it forks, and its workers use it; the master itself takes no lock
+ * A part of the master, one for its life; the master owns it and frees it (storage_release). The master maps the memory before it forks, and its workers use it; the master itself takes no lock
  * in it, as a worker may be stopped while it has one: what clears it is a child, which may be killed at any moment.
  */
 #ifndef MOONGATE_MASTER_STORAGE_H

@@ -307,10 +307,10 @@ static bool put_stores(struct dump *d)
 {
     struct client *c = d->reply->client;
     begin_answer(d);
-    enum dump_stores_status status = dump_stores_put(&d->stores, c, &d->order, &d->passed, HELD);
-    d->is_held = status == DUMP_STORES_HELD;
+    enum dump_stores_status is = dump_stores_put(&d->stores, c, &d->order, &d->passed, HELD);
+    d->is_held = is == DUMP_STORES_HELD;
     d->unread = c->out.bytes;
-    if (status == DUMP_STORES_DONE) return true;
+    if (is == DUMP_STORES_DONE) return true;
     set_timer(d, d->is_held ? PATIENCE : 0);
     return false;
 }
@@ -319,10 +319,7 @@ static bool put_stores(struct dump *d)
 static void ask(struct dump *d)
 {
     if (dump_stores_are_there(&d->stores) && !put_stores(d)) return;
-    if (has_enough(d))
-        go_on(d);
-    else
-        ask_server(d);
+    has_enough(d) ? go_on(d) : ask_server(d);
 }
 
 /* --- its turn ---------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* A store answers in the middle of a turn, in this very call: no connection, no deadline, nothing that waits. So whoever sends to a leaf
- * must be ready for its event before the call returns. */
+/* A store answers in the middle of a turn, in this very call: no connection, no deadline, nothing that waits. So a caller that sends to a
+ * leaf must be ready for its event before the call returns. */
 #include "route/leaf.h"
 
 #include "backend/written.h"
@@ -7,7 +7,7 @@
 #include "store/answer.h"
 #include "store/store.h"
 
-/* The key as the answer has it, and as the client knows it. Bytes of a base64 key, and of one that a script has changed, are made in the
+/* The key of the answer, and the one that the client knows. Bytes of a base64 key, and of one that a script has changed, are made in the
  * arena. */
 static void put_key(const struct turn *t, const struct request *r, struct call_key *key)
 {
