@@ -27,7 +27,9 @@ CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o $B/obj/
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 # These once more, with TLS between moongate and its servers: see tests/lib/overtls.h.
 OVERTLS  := e2e/protocol/framing e2e/servers/dialect
-TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test)
+# These once more, with stores of moongate's own in place of servers: see tests/lib/places.h.
+INSTORES := e2e/routes/places e2e/routes/places_commands
+TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test) $(INSTORES:%=$B/tests/%_stores_test)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
@@ -127,6 +129,9 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ) $(SPOKEN)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
 $B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
+	@ln -f $< $@
+
+$B/tests/e2e/%_stores_test: $B/tests/e2e/%_test
 	@ln -f $< $@
 
 # They read what a daemon records.
