@@ -28,6 +28,8 @@ enum bundle_kind {
                       see and which is never written to the disk; without bytes: it could not be read */
     BUNDLE_SPOOLS, /* no file: the path is a folder in which deletes wait (mg.spool_deletes); the
                       bytes are its bounds, as in spool/place.h */
+    BUNDLE_STORES, /* no file: the path is the name of a store (mg.store); the bytes are its size and the
+                      largest value, as numbers */
     BUNDLE_KINDS
 };
 

@@ -24,8 +24,26 @@ struct dump_order {
 /* Reads the words behind `stats` or `lru_crawler`. Returns NULL, or memcached's error line for what they are. */
 const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const struct arguments *w);
 
+/* The error line for a client that may not dump. */
+const char *dump_order_refusal(enum dump_kind kind);
+
 /* Writes the question for one server, without its line end. limit: lines that are still wanted; 0: no limit. */
 void dump_order_write(const struct dump_order *o, uint64_t limit, char *to, size_t size);
+
+/* An item of a store of moongate's own. Times in seconds since 1970; expires 0: never. */
+struct dump_item {
+    const uint8_t *key;
+    size_t key_len, value_len, bytes; /* bytes: that it takes in all */
+    int64_t expires, used;
+    uint64_t cas;
+    bool was_fetched, is_base64;
+};
+
+/* Writes its line, as memcached 1.6.18 does, to `to`. Returns how long it is; 0: such a line cannot show its key, or it is in none of the
+ * classes: stores have one, class 1. */
+enum { DUMP_ITEM_ROOM = 3 * KEY_MAX + 200 };
+size_t dump_order_item(const struct dump_order *o, const struct dump_item *item,
+                       char to[DUMP_ITEM_ROOM]);
 
 enum dump_line {
     DUMP_LINE_KEY,     /* names a key: it may be passed on */

@@ -12,6 +12,8 @@ struct client;
 struct request;
 struct tier_gather;
 
+enum { TIER_NAMES_MAX = 1024 }; /* memcached has some 150 */
+
 enum tier_kind { TIER_STATS, TIER_SETTINGS, TIER_KINDS };
 
 /* Invariant: `running` leads back to this row. */

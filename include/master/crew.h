@@ -19,6 +19,7 @@
 
 struct labels;
 struct steering;
+struct store_region;
 struct tickets;
 
 /* Tells the owner. Called from the loop, never from within a crew_ function. */
@@ -45,6 +46,7 @@ struct crew {
     int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
     const struct labels *labels;     /* of listeners of scripts: main's; NULL: there are none */
+    struct store_region *stores;     /* NULL: there is no memory for stores */
     struct tickets *tickets;         /* of TLS sessions; NULL: there are none */
     const struct steering *steering; /* what processes that start now inherit; NULL: nothing */
     uint64_t steered;                /* the number of its last change */

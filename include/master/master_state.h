@@ -25,6 +25,7 @@
 #include "master/service.h"
 #include "master/status.h"
 #include "master/steer.h"
+#include "master/storage.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include "worker/spool_child.h"
@@ -70,6 +71,7 @@ struct master {
     struct saver saver;
     struct spool_child spool_child;
     struct rotation rotation;
+    struct storage storage;
     struct service service;
     struct journal journal;
     struct recent recent;

@@ -34,6 +34,7 @@ struct inherited {
     uint32_t house;
     struct board_files files;
     int tickets;               /* the keys of its TLS sessions */
+    int stores;                /* where its stores lie */
     struct passed admin;       /* its admin sockets */
     struct passed metrics;     /* those of --metrics */
     struct passed stats;       /* those of --nutcracker-stats */

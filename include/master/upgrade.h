@@ -47,6 +47,7 @@ struct upgrade {
         *stats; /* the owner sets these after upgrade_init; NULL: there are none */
     const struct steering *steering; /* likewise */
     int tickets;                     /* likewise; -1: there are none */
+    int stores;                      /* where the stores lie, likewise */
     const struct notify *notify;
     upgrade_tell *tell;
     void *arg;

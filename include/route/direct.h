@@ -1,4 +1,4 @@
-/* direct: a policy's call to a pool that has no flow, for as long as none is needed.
+/* direct: a policy's call to a pool, or to a store, that has no flow, for as long as none is needed.
  *
  * Made by direct_create; frees itself in direct_finish and direct_flow, one of which its kind calls once, when the call's result has
  * come. Holds a reference to its generation, and a copy of the request. One worker. See src/route/direct.c.
@@ -23,7 +23,7 @@ struct direct {
 
 /* What a kind of flow can do without one. */
 struct direct_kind {
-    /* Begins r, whose receiver gets the result, perhaps before this returns; children[0] is a pool. False: nothing has changed, and a
+    /* Begins r, whose receiver gets the result, perhaps before this returns; children[0] is a leaf (route/leaf.h). False: nothing has changed, and a
      * flow is to be made. */
     bool (*begin)(struct turn *t, struct generation *g, const struct route *route,
                   const struct request *r);
@@ -35,8 +35,8 @@ struct direct_kind {
 struct direct *direct_create(struct turn *t, struct generation *g, const struct route *route,
                              const struct request *r, enum direct_keeps keeps);
 
-/* Sends r, which it was created for, to that pool. It may be gone afterwards. */
-void direct_send(struct direct *d, const struct route *pool, const struct request *r);
+/* Sends r, which it was created for, to that pool or store. It may be gone afterwards. */
+void direct_send(struct direct *d, const struct route *leaf, const struct request *r);
 
 /* Gives the result to the receiver, and frees it. */
 void direct_finish(struct direct *d, const struct result *result);

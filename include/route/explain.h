@@ -26,7 +26,7 @@ struct explanation {
         *places; /* every place that the request may touch; the first comes first */
     uint32_t places_n;
     bool is_cut;       /* there may be more places: the script does more than explain follows */
-    struct pool *pool; /* the first one that would get the request; NULL: none gets it */
+    struct pool *pool; /* the one that would get the request first; NULL: a store would, or none */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
     bool is_drawn;           /* the server is drawn at random, each time */
@@ -65,6 +65,9 @@ void explain_place_lines(const struct explanation *x, explain_field_fn *tell, vo
 
 /* Advice for a request that is refused with that error; NULL: there is none. */
 const char *explain_hint(const char *wrong);
+
+/* The store that would get the request first, as "store NAME"; NULL: a pool would, or none. */
+const char *explain_store(const struct explanation *x);
 
 /* The server's name; "any" when it is drawn, "none" when the pool has no server. */
 const char *explain_server(const struct explanation *x);

@@ -18,6 +18,7 @@
 /* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
     ROUTE_POOL, /* one call to the server that the key picks; with a text: to one server of a pool */
+    ROUTE_STORE,    /* moongate's own store answers, at once: see route/store.h */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
@@ -130,12 +131,14 @@ struct chooser;
 struct leg;
 struct flow;
 struct flow_kind;
+struct store;
 
 struct route {
     enum route_kind kind;
     struct route_options options;
-    struct pool *pool; /* POOL */
-    char *text;        /* FAIL; or the name that stats and explain show; NULL: the pool's */
+    struct pool *pool;   /* POOL */
+    struct store *store; /* STORE: lies in the memory of the region, which outlives scripts */
+    char *text;          /* FAIL; or the name that stats and explain show; NULL: the pool's */
     const struct route **children;
     uint32_t children_n;
     uint32_t number;               /* its place in generation->routes */

@@ -20,6 +20,7 @@
 struct flow;
 struct seen;
 struct spool_desk;
+struct store_region;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -72,9 +73,10 @@ struct turn {
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     struct spool_desk
-        *spool;         /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
-    bool is_explaining; /* a function is only followed: its request is no write */
-    bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
+        *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
+    struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
+    bool is_explaining;          /* a function is only followed: its request is no write */
+    bool abandoned;              /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -52,10 +52,10 @@ struct walk_way {
     bool is_first;    /* the way that is shown step by step */
 };
 
-/* A server that the request may come to. */
+/* A server, or a store, that the request may come to. */
 struct touched {
-    const struct pool *pool;
-    const char *server; /* its name; "none": the pool has no server */
+    const struct pool *pool; /* NULL: a store */
+    const char *server;      /* its name; "none": the pool has no server. Of a store "store NAME" */
     enum walk_role role;
     double share;
     const char *when;
@@ -89,12 +89,15 @@ struct walk {
     double took;  /* seconds that functions ran */
     bool is_late; /* the router's: they have had their time, and no other is followed */
     /* Of the first place: how its pool chose. */
-    struct pool *pool; /* NULL: there is none yet */
+    struct pool *pool; /* NULL: there is no place yet, or it is a store */
     struct pool_choice choice;
     bool is_drawn; /* the server is drawn at random, each time */
     const uint8_t *sent_key;
     size_t sent_key_len;
 };
+
+/* The pool's name; of a store "store NAME". */
+const char *touched_pool(const struct touched *place);
 
 /* Follows a request of a client from the script's root. w is all zero but for e. */
 void walk_request(struct walk *w, const struct request *r);

@@ -16,7 +16,8 @@ extern const struct script_module script_modules[]; /* ends with a NULL name */
 /* include/script/abi.h, preprocessed for ffi.cdef. */
 extern const char script_cdef[];
 
-/* The text of lua/moongate/servers.lua, the script of --servers. */
+/* The texts of lua/moongate/servers.lua and cache.lua, the scripts of --servers and of --store. */
 extern const char script_servers_text[];
+extern const char script_cache_text[];
 
 #endif

@@ -22,6 +22,8 @@ struct bundle;
 struct certificate;
 struct clients;
 struct script;
+struct store;
+struct store_region;
 struct users;
 struct tickets;
 struct tls_context;
@@ -39,6 +41,7 @@ struct script_host {
     uint32_t connections;          /* --connections */
     const char *const *servers;    /* --servers */
     size_t servers_n;
+    uint64_t store_size;          /* --store; 0: not given */
     const char *const *listeners; /* by number: names, or addresses as written; NULL: none yet */
     const char *const *addresses; /* likewise, of those of scripts; or NULL */
     size_t listeners_n;
@@ -49,6 +52,8 @@ struct script_host {
     int32_t as_listener;     /* likewise the number of its listener, from 1 on; 0: none */
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    struct store_region
+        *stores; /* where mg.store makes its stores; NULL: there is no memory for them */
     const struct heat *heat;  /* of its clients' keys; NULL: none is known */
     struct samples *samples;  /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
@@ -76,10 +81,13 @@ struct script_host {
 
 enum { SCRIPT_ERROR_MAX = 2048 };
 
-/* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers. NULL: it cannot be
+/* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers or --store. NULL: it cannot be
  * loaded, and `error`, which has SCRIPT_ERROR_MAX bytes, says why, with file and line; nothing of it is left. */
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error);
+
+/* How the built-in script is called in messages: that of --store, or that of --servers. */
+const char *script_built_in(bool is_store);
 
 /* Starts its timers, when it comes into use; stops them, when another script does. A script that is only checked is never
  * started. */
@@ -139,6 +147,13 @@ const struct certificate *script_certificate(const struct script *s, uint32_t at
 
 /* Requests by that listener, its name or address, have a route. NULL: those by none, or by the only one that there is. */
 bool script_serves(const struct script *s, const char *listener);
+
+/* Its stores, each once, n of them. The list stays the script's; the stores are the region's. */
+struct script_store {
+    struct store *store;
+    char text[72]; /* "store NAME", as its route */
+};
+const struct script_store *script_stores(const struct script *s, uint32_t *n);
 
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);

@@ -78,6 +78,14 @@ int mg_shared_ttl(struct script *s, int32_t dict, const char *key, size_t len,
                   struct shared_value *value);
 void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usage);
 
+/* Makes a route to the store of that name and size, which is made when there is none. Returns the route's number; -1: mg_wrong says what is
+ * wrong. The caller has checked name and size. Only while the script loads. */
+enum { MG_STORE_LEAST = 64 * 1024 };
+int32_t mg_store_open(struct script *s, const char *name, size_t len, double size);
+
+/* --store, in bytes; 0: it is not given. */
+double mg_store_size(struct script *s);
+
 /* Starts a timer, which runs while the script is in use. Returns its number, which is free again once it is stopped, or has
  * fired and does not repeat. -1: there are too many. */
 int32_t mg_timer_start(struct script *s, double seconds, bool repeats);

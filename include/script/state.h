@@ -72,6 +72,8 @@ struct script {
     uint64_t handle;  /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
+    struct script_store *stores; /* stores_n of them, each once */
+    uint32_t stores_n;
     uint32_t *tls; /* numbers of TLS settings (backend/secure.h), with a reference each */
     uint32_t tls_n;
     uint32_t *credentials; /* the same of backend/credential.h */
@@ -121,6 +123,7 @@ void script_note_discovery(struct script *s, const char *url, size_t len);
 bool script_notes(const struct script *s);
 bool script_note_listener(struct script *s, const char *item, const char *addresses);
 bool script_note_spool(struct script *s, const char *dir, const char *bounds);
+bool script_note_store(struct script *s, const char *name, size_t len, const char *settings);
 
 /* The first answer for a slot: what is known of it without Lua. */
 int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/counts.h"
 #include "store/heap.h"
 #include "store/item.h"
 #include "store/policy.h"
@@ -47,6 +48,7 @@ struct store_shard {
     uint32_t pass_epoch;  /* the same of this pass */
     uint64_t puts, evictions, evicted_unfetched, expired, expired_unfetched, flushed, refused;
     uint64_t recoveries;
+    uint64_t counts[STORE_COUNT_N]; /* see store/counts.h */
     struct policy_shard policy;
     struct heap heap;
     struct undo_entry undo[UNDO_MOST];

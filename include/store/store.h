@@ -55,6 +55,10 @@ uint64_t store_region_room(const struct store_region *r);
 struct store *store_open(struct store_region *r, const char *name, size_t len,
                          const struct store_settings *settings, const char **wrong);
 
+/* The open stores, from *at = 0 on, which it counts up; NULL after the last. *name (NULL: not wanted) is the region's. Takes no lock: one
+ * that is made or closed meanwhile may be left out. */
+struct store *store_region_next(struct store_region *r, uint32_t *at, const char **name);
+
 /* Stores but those are emptied and closed, and their pages go back to the system. A process that still has one of them may go on: it finds
  * nothing there, and can store nothing. Its place is used again, for other stores, at the second call that does not name it: until then, no
  * process may use it any more. */

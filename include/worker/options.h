@@ -23,6 +23,9 @@
 #define OPTIONS(X)                                                                                 \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
+    X(store, SIZE, 0, "store", "BYTES", "",                                                        \
+      "without a script, keep items here, as memcached does: in a store of so many bytes "         \
+      "(64k..512g)")                                                                               \
     X(twemproxy, STRING, 0, "twemproxy", "FILE", "",                                               \
       "run a configuration of nutcracker instead of a script")                                     \
     X(mcrouter, STRING, 0, "mcrouter", "FILE", "",                                                 \
@@ -123,6 +126,10 @@
       "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
+    X(store_memory, SIZE, 0, "store-memory", "BYTES", "",                                          \
+      "room for all stores of scripts; it is taken as stores fill (1m..4096g; not given: twice "   \
+      "the "                                                                                       \
+      "memory of the machine)")                                                                    \
     X(metrics, STRING, 0, "metrics", "HOST:PORT", "",                                              \
       "serve metrics and a page for people here by HTTP; a port alone is on 127.0.0.1")            \
     X(metrics_keys, FLAG, 0, "metrics-keys", NULL, "",                                             \
@@ -154,7 +161,7 @@
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(print_script, FLAG, 0, "print-script", NULL, "",                                             \
-      "print the built-in script that --servers runs, and exit")                                   \
+      "print the built-in script that --servers or --store runs, and exit")                                   \
     X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
@@ -178,6 +185,7 @@
 
 struct options {
     struct option_list servers;                                  /* split at commas too */
+    uint64_t store;                                              /* 0: not given */
     const char *twemproxy, *mcrouter, *mcrouter_text, *routelib; /* NULL: not given */
     FOREIGN_FIELDS;
     uint16_t port;
@@ -226,7 +234,8 @@ struct options {
     double resolve_min, resolve_max, resolve_timeout;
     double discover_wait;
     uint64_t shared_memory;
-    const char *metrics; /* NULL: none */
+    uint64_t store_memory; /* 0: not given */
+    const char *metrics;   /* NULL: none */
     bool metrics_keys;
     const char *nutcracker_stats; /* NULL: none */
     bool watch;
@@ -244,7 +253,7 @@ struct options {
     bool print_script;
     bool version;
     bool help;
-    const char *script; /* the file; NULL when --servers is given */
+    const char *script; /* the file; NULL when --servers or --store is given */
     const char
         *script_text; /* what it says, where it is no file but a part of a command line; or NULL */
     enum script_guess guess;
@@ -292,6 +301,12 @@ void options_note_bind(struct options *o);
 
 /* Appends an item to those of --bind. The text is copied. */
 void options_add_bind(struct options *o, const char *item);
+
+/* True: without a script, too, it serves, by --servers or --store. */
+static inline bool options_have_built_in(const struct options *o)
+{
+    return o->servers.n > 0 || o->store > 0;
+}
 
 /* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks
  * its own range. */

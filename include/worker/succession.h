@@ -56,6 +56,9 @@ void succession_options(struct options *o, const struct script *s);
 /* How messages name the script. */
 const char *succession_name(const struct worker *w);
 
+/* A script is being loaded, waits to be used, or is being destroyed. */
+bool succession_is_busy(const struct worker *w);
+
 /* The first script: that text becomes the pending one, at once. False, and why in `error` (SCRIPT_ERROR_MAX), when it does not load. */
 bool succession_load(struct worker *w, int fd, uint32_t generation, char *error);
 

@@ -14,6 +14,7 @@
 struct labels;
 struct listeners;
 struct steering;
+struct store_region;
 struct tickets;
 
 /* How the worker is fed. With a master: channel is its end of the pair and listeners is NULL. Single process:
@@ -30,6 +31,7 @@ struct worker_seat {
     const struct steering
         *steering; /* the master's, when this worker was forked; NULL: nothing is steered */
     struct tickets *tickets; /* of TLS sessions: the master's, or main's; NULL: there are none */
+    struct store_region *stores; /* the master's, or main's; NULL: there are none */
     int channel;
     struct listeners
         *listeners; /* main's: the worker may listeners_close them early, not destroy them */

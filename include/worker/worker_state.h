@@ -21,6 +21,7 @@
 #include "worker/pace.h"
 #include "worker/spool_child.h"
 #include "worker/stats.h"
+#include "worker/storing.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
 
@@ -44,6 +45,7 @@ struct worker {
     struct drain drain;
     struct keeping keeping;
     struct pace pace;
+    struct storing storing;
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;

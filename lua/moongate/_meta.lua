@@ -307,6 +307,7 @@ function log.error(text) end
 ---What a script gets from `require "moongate"`.
 ---@class moongate
 ---@field servers string[]  the servers that --servers names
+---@field store_size integer?  the bytes that --store gives
 ---@field reply moongate.replies
 ---@field request moongate.requests
 ---@field timer moongate.timers
@@ -318,6 +319,15 @@ local mg = {}
 ---@param spec moongate.PoolOptions
 ---@return moongate.Value
 function mg.pool(spec) end
+
+---@class moongate.StoreOptions
+---@field size integer|string  bytes, or "64m", for all that it keeps
+---@field name string?  "store" unless given
+
+---A route that keeps items itself, in memory that all workers share. Only while the script loads.
+---@param spec moongate.StoreOptions
+---@return moongate.Value
+function mg.store(spec) end
 
 ---A list of routes, one to each server of a pool whose servers are not discovered.
 ---@param pool moongate.Value

@@ -28,7 +28,7 @@ local function describe(value, from)
 end
 
 --- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
--- @param path string    its file, or nil for the script behind --servers
+-- @param path string    its file, or nil for the script behind --servers or --store
 -- @param text string    the text of the file
 -- @return number|nil  the route's number, if C runs it without Lua
 -- @return string|nil  "the function at script.lua:5", if it is one
@@ -43,7 +43,8 @@ function M.load(path, text)
     NONE = tonumber(abi.C.ANSWER_NONE)
     local interrupt = require "moongate.interrupt"
     CHECKS, cell = interrupt.first, interrupt.cell
-    local shown = path or "moongate/servers.lua"
+    local built_in = abi.C.mg_store_size(abi.script) > 0 and "cache" or "servers"
+    local shown = path or ("moongate/%s.lua"):format(built_in)
     local chunk, wrong
     if path then
         local modules = { moongate = require "moongate" }
@@ -51,7 +52,7 @@ function M.load(path, text)
         chunk, wrong = sandbox.load_text(text, path, environment)
         if not chunk then error(wrong, 0) end
     else
-        chunk = function() return require "moongate.servers" end
+        chunk = function() return require("moongate." .. built_in) end
     end
     local good, result = where.follow(chunk)
     if not good then

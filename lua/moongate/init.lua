@@ -14,6 +14,7 @@ local pool = require "moongate.pool"
 local readonly = require "moongate.readonly"
 local reply = require "moongate.reply"
 local shared = require "moongate.shared"
+local store = require "moongate.store"
 local timer = require "moongate.timer"
 
 local function servers()
@@ -25,9 +26,17 @@ local function servers()
     end
 end
 
+-- What --store gave, in bytes.
+local function store_size()
+    local size = abi.C.mg_store_size(abi.script)
+    return size > 0 and size or nil
+end
+
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
+    --- mg.store { size = "64m", name = "..." }: a route that keeps items itself.
+    store = store.store,
     --- mg.defaults { options... }: options for pools that are made later.
     defaults = pool.defaults,
     --- mg.each(pool): a list of routes, one to each server of the pool.
@@ -62,6 +71,8 @@ local mg = {
     options = daemon.options,
     --- The servers that --servers names: a copy of the list.
     servers = servers(),
+    --- The bytes that --store gives; nil without it.
+    store_size = store_size(),
 }
 
 -- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes, which is loaded when a script first calls it:

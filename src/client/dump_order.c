@@ -9,9 +9,10 @@
 
 #include <stdio.h>
 
+#include "protocol/base64.h"
 #include "protocol/text.h"
 
-enum { CLASSES = 64, ENCODED_KEY_MAX = 3 * KEY_MAX };
+enum { CLASSES = 64, STORE_CLASS = 1, ENCODED_KEY_MAX = 3 * KEY_MAX };
 
 #define ERROR_UNKNOWN  "ERROR\r\n"
 #define ERROR_LINE     "CLIENT_ERROR bad command line\r\n"
@@ -65,6 +66,18 @@ const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const str
     return kind == DUMP_CACHE ? read_cache(o, w) : read_crawler(o, w);
 }
 
+/* The texts begin as memcached's do when it is started with -X. */
+const char *dump_order_refusal(enum dump_kind kind)
+{
+#define WAY_OUT " on this listener: start moongate with --allow-dump yes\r\n"
+    switch (kind) {
+    case DUMP_CACHE: return "CLIENT_ERROR stats cachedump not allowed" WAY_OUT;
+    case DUMP_META: return "ERROR metadump not allowed" WAY_OUT;
+    default: return "ERROR key dump not allowed" WAY_OUT;
+    }
+#undef WAY_OUT
+}
+
 /* From what was read, never from what came (I10). */
 void dump_order_write(const struct dump_order *o, uint64_t limit, char *to, size_t size)
 {
@@ -83,6 +96,76 @@ void dump_order_write(const struct dump_order *o, uint64_t limit, char *to, size
     }
     if (o->kind == DUMP_CACHE && len < size)
         snprintf(to + len, size - len, " %llu", (unsigned long long)limit);
+}
+
+/* --- items of stores --------------------------------------------------------------------------- */
+
+static bool is_plain(const struct dump_item *item)
+{
+    for (size_t i = 0; i < item->key_len; i++)
+        if (memchr(" \t\r\n\v\f", item->key[i], sizeof " \t\r\n\v\f")) return false;
+    return true;
+}
+
+/* As in a URL: all but letters, digits and -._~ as %XX. */
+static size_t write_encoded(const struct dump_item *item, char *to)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *at = to;
+    for (size_t i = 0; i < item->key_len; i++) {
+        uint8_t c = item->key[i];
+        bool is_kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+        if (is_kept) {
+            *at++ = (char)c;
+        } else {
+            *at++ = '%';
+            *at++ = hex[c >> 4];
+            *at++ = hex[c & 15];
+        }
+    }
+    return (size_t)(at - to);
+}
+
+static size_t write_meta(const struct dump_item *item, char *to)
+{
+    memcpy(to, "key=", 4);
+    size_t len = 4 + write_encoded(item, to + 4);
+    return len + (size_t)snprintf(to + len, DUMP_ITEM_ROOM - len,
+                                  " exp=%lld la=%lld cas=%llu fetch=%s cls=%d size=%zu\n",
+                                  item->expires ? (long long)item->expires : -1LL,
+                                  (long long)item->used, (unsigned long long)item->cas,
+                                  item->was_fetched ? "yes" : "no", STORE_CLASS, item->bytes);
+}
+
+static size_t write_mg(const struct dump_item *item, char *to)
+{
+    bool is_base64 = item->is_base64 || !is_plain(item);
+    size_t len = 3;
+    memcpy(to, "mg ", len);
+    if (is_base64)
+        len += base64_encode(item->key, item->key_len, (uint8_t *)to + len);
+    else
+        memcpy(to + len, item->key, item->key_len), len += item->key_len;
+    return len + (size_t)sprintf(to + len, is_base64 ? " b\r\n" : "\r\n");
+}
+
+static size_t write_cache(const struct dump_item *item, char *to)
+{
+    if (!is_plain(item)) return 0;
+    return (size_t)snprintf(to, DUMP_ITEM_ROOM, "ITEM %.*s [%zu b; %lld s]\r\n", (int)item->key_len,
+                            (const char *)item->key, item->value_len, (long long)item->expires);
+}
+
+size_t dump_order_item(const struct dump_order *o, const struct dump_item *item,
+                       char to[DUMP_ITEM_ROOM])
+{
+    if (o->classes && !(o->classes >> STORE_CLASS & 1)) return 0;
+    switch (o->kind) {
+    case DUMP_CACHE: return write_cache(item, to);
+    case DUMP_META: return write_meta(item, to);
+    default: return write_mg(item, to);
+    }
 }
 
 /* --- lines ------------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include "backend/question.h"
 #include "base/board.h"
 #include "base/slab.h"
+#include "client/dump_stores.h"
 #include "client/reply.h"
 #include "client/state.h"
 #include "protocol/dialect.h"
@@ -62,6 +63,8 @@ struct dump {
     size_t unread;     /* bytes that the client had not read when the timer was set */
     uint32_t at, n;
     server_name *servers;
+    struct dump_stores stores; /* they come first */
+    bool is_held;              /* the client has enough of what stores have, for now */
 };
 
 static void ask(struct dump *d);
@@ -88,6 +91,7 @@ static void dump_destroy(struct dump *d)
         all->running--;
         if (d->order.kind != DUMP_CACHE) row_of(d)->dumps--;
         slab_return(d->servers, sizeof *d->servers * (d->n + 1));
+        dump_stores_end(&d->stores);
     }
     *d->prev = d->next;
     if (d->next) d->next->prev = d->prev;
@@ -181,7 +185,7 @@ static void set_timer(struct dump *d, double after)
 static void look_at_reader(struct dump *d)
 {
     struct client *c = d->reply->client;
-    if (!d->lines.is_paused) return;
+    if (!d->lines.is_paused && !d->is_held) return;
     if (c->out.bytes == d->unread) {
         client_close(c, "does not read its dump"); /* dumps_look frees d */
         return;
@@ -196,7 +200,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     if (!d->reply->client) return;
-    if (question_is_open(&d->lines))
+    if (question_is_open(&d->lines) || d->is_held)
         look_at_reader(d);
     else
         ask(d);
@@ -283,7 +287,7 @@ static void write_question(const struct dump *d, const struct backend *b, char *
 }
 
 /* Asks server `at`, or the next one that a pool still names. d may be freed. */
-static void ask(struct dump *d)
+static void ask_server(struct dump *d)
 {
     char question[QUESTION_MOST + 1];
     struct backend *b = NULL;
@@ -296,6 +300,26 @@ static void ask(struct dump *d)
     write_question(d, b, question);
     const char *reason = b->down ? "is down" : question_open(&d->lines, b, question, PATIENCE);
     if (reason) fail_at(d, reason);
+}
+
+/* What the script's own stores have. False: more is to come, once the client has room, or in the next turn. */
+static bool put_stores(struct dump *d)
+{
+    struct client *c = d->reply->client;
+    begin_answer(d);
+    enum dump_stores_status is = dump_stores_put(&d->stores, c, &d->order, &d->passed, HELD);
+    d->is_held = is == DUMP_STORES_HELD;
+    d->unread = c->out.bytes;
+    if (is == DUMP_STORES_DONE) return true;
+    set_timer(d, d->is_held ? PATIENCE : 0);
+    return false;
+}
+
+/* Stores first, then the servers, from `at` on. d may be freed. */
+static void ask(struct dump *d)
+{
+    if (dump_stores_are_there(&d->stores) && !put_stores(d)) return;
+    has_enough(d) ? go_on(d) : ask_server(d);
 }
 
 /* --- its turn ---------------------------------------------------------------------------------- */
@@ -334,6 +358,7 @@ static void dump_begin(struct dump *d)
     ev_init(&d->timer, on_timer);
     d->timer.data = d;
     const struct backend *down = note_servers(d);
+    dump_stores_begin(&d->stores, d->set->turn);
     if (d->order.kind != DUMP_CACHE) row_of(d)->dumps++;
     if (d->order.kind != DUMP_CACHE && is_busy(d))
         finish(d, BUSY_LINE);
@@ -363,6 +388,8 @@ static void dump_look(struct dump *d)
     struct client *c = d->reply->client;
     if (!c) {
         finish(d, ""); /* frees the reply */
+    } else if (d->is_held && c->out.bytes < HELD) {
+        ask(d);
     } else if (d->has_begun) {
         regulate(d);
     } else if (c->head == d->reply && d->set->dumps.running < AT_ONCE) {
@@ -384,23 +411,11 @@ bool dumps_look(struct clients *set)
 
 /* --- requests ---------------------------------------------------------------------------------- */
 
-/* The texts begin as memcached's do when it is started with -X. */
-static const char *refusal_of(enum dump_kind kind)
-{
-#define WAY_OUT " on this listener: start moongate with --allow-dump yes\r\n"
-    switch (kind) {
-    case DUMP_CACHE: return "CLIENT_ERROR stats cachedump not allowed" WAY_OUT;
-    case DUMP_META: return "ERROR metadump not allowed" WAY_OUT;
-    default: return "ERROR key dump not allowed" WAY_OUT;
-    }
-#undef WAY_OUT
-}
-
 /* The error line for what is not begun; NULL: it may be. */
 static const char *judge(const struct client *c, enum dump_kind kind, const struct arguments *w,
                          struct dump_order *order)
 {
-    if (!client_is_allowed(c, c->set->limits.allow_dump)) return refusal_of(kind);
+    if (!client_is_allowed(c, c->set->limits.allow_dump)) return dump_order_refusal(kind);
     const char *error = dump_order_read(order, kind, w);
     if (error) return error;
     if (c->set->dumps.n < DUMPS_MAX) return NULL;

@@ -8,8 +8,10 @@
 
 #include "base/slab.h"
 #include "client/reply.h"
+#include "client/stores.h"
 #include "client/tally.h"
 #include "client/totals.h"
+#include "protocol/text.h"
 
 enum {
     LINE_ROOM = 512,
@@ -162,6 +164,27 @@ static void send_part(struct gather_part *part, struct backend *b, const struct 
     part->gather->waiting--;
 }
 
+static bool is_about(const struct request *r, const char *what)
+{
+    return r->args_len == strlen(what) && memcmp((const void *)r->args_at, what, r->args_len) == 0;
+}
+
+/* What the script's own stores do and say. */
+static void take_stores(struct gather *g, struct turn *t, const struct request *r)
+{
+    int64_t delay = 0;
+    if (g->kind == GATHER_OK) {
+        (void)text_read_signed((const uint8_t *)r->args_at, r->args_len, &delay);
+        stores_flush(t, delay);
+    } else if (is_about(r, "items")) {
+        stores_add_items(t, &g->totals);
+    } else if (is_about(r, "slabs")) {
+        stores_add_slabs(t, &g->totals);
+    } else if (is_about(r, "sizes")) {
+        stores_add_sizes(t, &g->totals);
+    }
+}
+
 /* The turn routes first, so that a flush_all does not overtake what its client sent before it. r is copied before that, because
  * it may lie in a slot, which the turn uses again. */
 void gather_send(struct client *c, const struct request *r, enum gather_kind kind)
@@ -186,5 +209,6 @@ void gather_send(struct client *c, const struct request *r, enum gather_kind kin
         send_part(&g->parts[at++], b, &mine, c->turn->now);
     }
     assert(at == g->parts_n);
+    take_stores(g, c->turn, &mine);
     one_less(g);
 }

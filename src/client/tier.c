@@ -13,8 +13,6 @@
 #include "base/slab.h"
 #include "client/reply.h"
 
-enum { NAMES_MAX = 1024 }; /* memcached has some 150 */
-
 static const double LIMIT = 0.5, FRESH = 1; /* seconds */
 
 /* One server's part. */
@@ -140,7 +138,7 @@ static void ask(struct tier_gather *g, struct backend *b, const char *question)
 {
     struct tier_part *part = &g->parts[g->parts_n++];
     *part = (struct tier_part){.gather = g};
-    totals_init(&part->totals, NAMES_MAX);
+    totals_init(&part->totals, TIER_NAMES_MAX);
     part->lines.take = part_takes;
     part->lines.end = part_ends;
     part->lines.owner = part;
@@ -155,7 +153,7 @@ static void gather_begin(struct tier_row *row, struct client *c, enum tier_kind 
     for (const struct backend *b = set->first; b && set->loop; b = b->next) n += is_asked(b);
     *g = (struct tier_gather){
         .row = row, .loop = c->turn->loop, .since = c->turn->now, .parts_room = n + 1};
-    totals_init(&g->totals, NAMES_MAX);
+    totals_init(&g->totals, TIER_NAMES_MAX);
     g->parts = slab_borrow(sizeof *g->parts * g->parts_room); /* there may be no server */
     row->running = g;
     ev_timer_init(&g->timer, on_timer, LIMIT, 0);
@@ -194,7 +192,7 @@ void tier_answer(struct client *c, const struct request *r, enum tier_kind kind)
 void tier_init(struct tier *tier)
 {
     *tier = (struct tier){0};
-    for (int i = 0; i < TIER_KINDS; i++) totals_init(&tier->rows[i].totals, NAMES_MAX);
+    for (int i = 0; i < TIER_KINDS; i++) totals_init(&tier->rows[i].totals, TIER_NAMES_MAX);
 }
 
 void tier_release(struct tier *tier)

@@ -60,14 +60,37 @@ static bool tls_agrees(const struct options *o)
     return true;
 }
 
-/* With help, version and print_script nothing runs, so nothing can contradict. */
-static bool options_agree(const struct options *o)
+/* A script says itself where items are. */
+static bool what_serves_agrees(const struct options *o)
 {
-    if (o->help || o->version || o->print_script) return true;
     if (o->script && o->servers.n > 0) {
         fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
         return false;
     }
+    if (o->script && o->store > 0) {
+        fprintf(stderr,
+                "moongate: a script (%s) and --store: give one of them; a script has mg.store { "
+                "size = ... }\n",
+                o->script);
+        return false;
+    }
+    if (o->servers.n > 0 && o->store > 0) {
+        fputs("moongate: --servers and --store: give one of them; a script may have both\n",
+              stderr);
+        return false;
+    }
+    if (o->script || options_have_built_in(o)) return true;
+    fputs("moongate: no script: give SCRIPT.lua; or --servers HOST:PORT or --store BYTES to go "
+          "without one\n",
+          stderr);
+    return false;
+}
+
+/* With help, version and print_script nothing runs, so nothing can contradict. */
+static bool options_agree(const struct options *o)
+{
+    if (o->help || o->version || o->print_script) return true;
+    if (!what_serves_agrees(o)) return false;
     if (o->resolve_min > o->resolve_max) {
         fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
                 o->resolve_min, o->resolve_max);
@@ -81,14 +104,11 @@ static bool options_agree(const struct options *o)
         fputs("moongate: --watch and --mcrouter-text: give one of them\n", stderr);
         return false;
     }
-    if (o->watch && (o->single_process || o->servers.n > 0)) {
+    if (o->watch && (o->single_process || options_have_built_in(o))) {
         fprintf(stderr, "moongate: --watch and --%s: give one of them\n",
-                o->servers.n > 0 ? "servers" : "single-process");
-        return false;
-    }
-    if (!o->script && o->servers.n == 0) {
-        fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
-              stderr);
+                o->servers.n > 0 ? "servers"
+                : o->store > 0   ? "store"
+                                 : "single-process");
         return false;
     }
     if (o->metrics && o->single_process) {

@@ -10,6 +10,7 @@ void help_print(FILE *out)
     fputs("moongate: a memcache proxy whose routing is a Lua script\n\n"
           "  moongate [options] SCRIPT.lua\n"
           "  moongate [options] --servers HOST:PORT[,...]\n"
+          "  moongate [options] --store BYTES\n"
           "  moongate [options] --twemproxy FILE, or --mcrouter FILE, or --routelib FILE\n",
           out);
     commands_print(out);

@@ -63,6 +63,7 @@
 #include "script/modules.h"
 #include "worker/options.h"
 #include "worker/source.h"
+#include "worker/store_memory.h"
 #include "worker/worker.h"
 #include <assert.h>
 #include <errno.h>
@@ -98,6 +99,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .board = board,
                                .generation = 1,
                                .script_fd = o->script_fd,
+                               .stores = store_memory_map(o, NULL),
                                .tickets = tickets_create(NULL, process_clock()),
                                .channel = -1,
                                .labels = &listeners->labels,
@@ -105,6 +107,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
     int code = worker_run(&seat);
     if (seat.tickets) tickets_destroy(seat.tickets);
     board_destroy(board);
+    store_region_destroy(seat.stores);
     return code;
 }
 
@@ -265,7 +268,7 @@ static int serve_passed(struct service_parts *s)
 static int serve(struct options *o, const struct as_other *as, char **argv)
 {
     struct service_parts s = {.options = o, .as = as};
-    assert(o->script_fd >= 0 || o->servers.n > 0 || o->start_with_last_good);
+    assert(o->script_fd >= 0 || options_have_built_in(o) || o->start_with_last_good);
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
@@ -315,7 +318,7 @@ static int run(struct options *o, const struct as_other *as, char **argv)
         return output_finish(EXIT_OK);
     }
     if (o->print_script) {
-        fputs(script_servers_text, stdout);
+        fputs(o->store ? script_cache_text : script_servers_text, stdout);
         return output_finish(EXIT_OK);
     }
     log_setup((enum log_format)o->log_format, o->verbose);

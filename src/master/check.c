@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "script/spools.h"
 #include "worker/source.h"
+#include "worker/store_memory.h"
 #include "worker/worker_tools.h"
 #include <assert.h>
 #include <errno.h>
@@ -23,8 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the child may map beside what it has from its parent: bytes, and so many times the memory for dictionaries. */
-enum { CHECK_REGIONS = 4 };
+/* What the child may map beside what it has from its parent: bytes, and so many times the memory for dictionaries, and that for stores. */
+enum { CHECK_REGIONS = 4, CHECK_STORES = 2 };
 static const uint64_t CHECK_MEMORY = 1ull << 30;
 
 const char *check_script_name(const struct options *o)
@@ -85,7 +86,8 @@ static _Noreturn void child_run(const struct options *o, bool quiet,
     if (quiet) child_redirect(pipe_end);
     struct loading l = {o, quiet};
     double began = process_clock();
-    process_be_expendable(CHECK_MEMORY + CHECK_REGIONS * o->shared_memory);
+    process_be_expendable(CHECK_MEMORY + CHECK_REGIONS * o->shared_memory +
+                          CHECK_STORES * store_memory_room(o));
     int code = worker_rehearse(o, load_here, &l);
     if (code == EXIT_OK && service && o->script && o->rehearse)
         code = exercise(o, service, process_clock() - began);

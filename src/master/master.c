@@ -91,6 +91,7 @@ void master_close(struct master *m, enum master_state state)
     script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
     rotation_stop(&m->rotation);
+    storage_stop(&m->storage);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
 }
@@ -278,6 +279,7 @@ static void master_on_reload(void *arg, enum reload_news news)
     struct master *m = arg;
     entrance_take_reload(m, news);
     script_watch_follow(&m->script_watch, news);
+    storage_take_reload(&m->storage, news);
     master_note_reload(m, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
@@ -322,6 +324,7 @@ static void master_let_go(struct master *m)
     probation_stop(&m->probation);
     saver_stop(&m->saver);
     rotation_stop(&m->rotation);
+    storage_stop(&m->storage);
     admin_release(&m->admin);
     nutcracker_stats_stop(&m->stats);
     asks_release(&m->asks);
@@ -342,6 +345,7 @@ static void master_leave(void *arg)
     pages_leave(m);
     board_close_files(m->board);
     rotation_leave(&m->rotation);
+    storage_leave(&m->storage);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
 }
@@ -381,6 +385,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->crew->labels = &m->listeners->labels;
     rotation_init(&m->rotation, m->loop, seat->inherited->tickets);
     seat->inherited->tickets = -1;
+    storage_init(&m->storage, m);
     m->crew->tickets = m->rotation.tickets;
     if (!lookout_init(&m->lookout, m->loop, m->board)) return false;
     asks_init(&m->asks, m->crew);
@@ -421,6 +426,7 @@ static void master_release(struct master *m)
     if (m->crew) crew_destroy(m->crew);
     lookout_release(&m->lookout);
     rotation_release(&m->rotation);
+    storage_release(&m->storage);
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

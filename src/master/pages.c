@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "master/exposition.h"
+#include "master/exposition_stores.h"
 #include "master/page_answers.h"
 #include <microhttpd.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static void metrics(void *arg, const struct http_request *request, struct http_a
                                .hot_keys = heat_count(m->board, process_clock()),
                                .shows_reasons = page_parts_for(request, m->options) & STATUS_KEYS};
         exposition_write(&e, to);
+        exposition_stores(&m->storage, to);
         answer->type = METRICS_TYPE;
     }
     if (to && fclose(to) != 0) {

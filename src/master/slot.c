@@ -125,6 +125,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .labels = crew->labels,
                                .steering = crew->steering,
                                .tickets = crew->tickets,
+                               .stores = crew->stores,
                                .channel = end};
     int code = worker_run(&seat);
     fflush(NULL);

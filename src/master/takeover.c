@@ -73,6 +73,7 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     if (read_number(word, "shared", &number)) in->files.shared = number;
     if (read_number(word, "writes", &number)) in->files.writes = number;
     if (read_number(word, "tickets", &number)) in->tickets = number;
+    if (read_number(word, "stores", &number)) in->stores = number;
     return true;
 }
 
@@ -92,7 +93,8 @@ static const char *read_all(struct inherited *in, struct passed *passed, char *t
     if (!inherited_is_channel(in->channel, in->pid))
         return "it has no channel to the process that it names";
     if (!keep_from_children(in->files.board) || !keep_from_children(in->files.shared) ||
-        !keep_from_children(in->files.writes) || !keep_from_children(in->tickets))
+        !keep_from_children(in->files.writes) || !keep_from_children(in->tickets) ||
+        !keep_from_children(in->stores))
         return "a descriptor that it names is not open";
     return NULL;
 }
@@ -100,7 +102,7 @@ static const char *read_all(struct inherited *in, struct passed *passed, char *t
 bool inherited_take(struct inherited *in, struct passed *passed)
 {
     const char *given = getenv("MOONGATE_UPGRADE");
-    *in = (struct inherited){.channel = -1, .files = {-1, -1, -1}, .tickets = -1};
+    *in = (struct inherited){.channel = -1, .files = {-1, -1, -1}, .tickets = -1, .stores = -1};
     if (!given) return true;
     char *text = strdup(given);
     const char *wrong = text ? read_all(in, passed, text) : "out of memory";
@@ -113,8 +115,8 @@ bool inherited_take(struct inherited *in, struct passed *passed)
 
 void inherited_release(struct inherited *in)
 {
-    int *const all[] = {&in->channel, &in->files.board, &in->files.shared, &in->files.writes,
-                        &in->tickets};
+    int *const all[] = {&in->channel,      &in->files.board, &in->files.shared,
+                        &in->files.writes, &in->tickets,     &in->stores};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (*all[i] >= 0) close(*all[i]);
         *all[i] = -1;

@@ -2,7 +2,7 @@
  *
  * 1. SIGUSR2. The master forks, and the child executes the file at the path that this process was started from, with the same
  *    arguments, in the same folder. It inherits the descriptors that MOONGATE_UPGRADE names, and no other: the listening sockets,
- *    the memory files of the board, of the shared dictionaries and of the table of writes, and a channel. (/proc/self/exe would
+ *    the memory files of the board, of the shared dictionaries, of the table of writes and of stores, and a channel. (/proc/self/exe would
  *    name the old file, which a package has replaced.)
  * 2. The new process starts as any other. The old one serves meanwhile, and it waits at most --upgrade-timeout. A new process
  *    that ends, or that is killed because it is late, is named in the log, and all stays as it was: it owns no file yet, and
@@ -97,10 +97,11 @@ static char *describe(const struct upgrade *u, pid_t old, int channel)
     fprintf(to, "1 pid=%d channel=%d board=%d shared=%d writes=%d house=%u", (int)old, channel,
             files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
-                leave_open(files->writes) && leave_open(u->tickets) &&
+                leave_open(files->writes) && leave_open(u->tickets) && leave_open(u->stores) &&
                 put_sockets(to, u->listeners, "socket") && put_sockets(to, u->admin, "admin") &&
                 put_sockets(to, u->metrics, "metrics") && put_sockets(to, u->stats, "stats");
     if (u->tickets >= 0) fprintf(to, " tickets=%d", u->tickets);
+    if (u->stores >= 0) fprintf(to, " stores=%d", u->stores);
     put_steering(to, u->steering);
     if (fclose(to) == 0 && good) return text;
     free(text);
@@ -271,6 +272,7 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop, const struct options 
                           .arg = arg,
                           .channel = -1,
                           .tickets = -1,
+                          .stores = -1,
                           .complaints = -1};
     ev_init(&u->io, upgrade_on_channel);
     ev_child_init(&u->exit_watcher, upgrade_on_exit, 0, 0);

@@ -167,5 +167,6 @@ void upgrading_init(struct master *m)
     m->upgrade.stats = m->seat->stats;
     m->upgrade.steering = &m->steers.table;
     m->upgrade.tickets = m->rotation.fd;
+    m->upgrade.stores = m->storage.fd;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

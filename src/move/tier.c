@@ -214,7 +214,7 @@ static struct backend *backend_of(const struct touched *p)
 
 static void take_place(struct look *look, const struct touched *p)
 {
-    struct backend *b = backend_of(p);
+    struct backend *b = p->pool ? backend_of(p) : NULL; /* what a store has is not copied */
     struct tier_spots *to = look->to;
     if (!b || to->n == TIER_SPOTS || p->key_len > KEY_MAX) return;
     struct tier_spot *spot = &to->at[to->n++];

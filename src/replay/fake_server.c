@@ -1,17 +1,40 @@
-/* A request is parsed by the daemon's own parser (protocol/request.h), which refuses what memcached refuses, and in its words. What is left
- * is to look into the store and to write the answer.
+/* A request is parsed by the daemon's own parser (protocol/request.h), which refuses what memcached refuses, and in its words. What is about a
+ * key is answered from the store; what is left is said here.
  *
  * It is a server that moongate talks to, so what moongate never sends (verbosity, slabs, watch ...) is an unknown command here. */
 #include "replay/fake_server.h"
 
 #include <assert.h>
-#include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/text.h"
 
-enum { LINE_ROOM = 512 };
+enum { LINE_ROOM = 512, ARENA = 1024 * 1024, END_LEN = 5 };
+
+static const int64_t THIRTY_DAYS = 60 * 60 * 24 * 30;
+
+void fake_server_init(struct fake_server *s, uint64_t memory)
+{
+    struct store_settings settings = {
+        .size = memory, .max_value = STORE_VALUE_MAX, .policy = STORE_POLICY_LRU};
+    *s = (struct fake_server){.store = store_create(&settings)};
+    if (!s->store) {
+        fprintf(stderr, "moongate: a fake server of %llu bytes: %s: give the process more memory\n",
+                (unsigned long long)memory, strerror(errno));
+        abort();
+    }
+    s->max_value = memory;
+    arena_init(&s->arena, ARENA);
+}
+
+void fake_server_release(struct fake_server *s)
+{
+    store_destroy(s->store);
+    arena_release(&s->arena);
+}
 
 static void say(const struct request *r, struct outq *out, const char *line)
 {
@@ -23,38 +46,28 @@ static const uint8_t *key_of(const struct request *r)
     return (const uint8_t *)r->key_at;
 }
 
-static struct fake_item *find(struct fake_server *s, const struct request *r)
+/* --- commands with a key ------------------------------------------------------------------------- */
+
+/* drops: so many bytes of its end. */
+static void put_answer(const struct store_answer *a, size_t drops, struct outq *out)
 {
-    return fake_store_find(s->store, key_of(r), r->key_len);
+    const struct response *r = &a->response;
+    if (a->blob)
+        outq_append_blob(out, a->blob, r->bytes, r->len - drops);
+    else
+        outq_append(out, r->bytes, r->len - drops);
+    if (a->blob) blob_give(a->blob);
 }
 
-/* --- get gets gat gats --------------------------------------------------------------------------- */
-
-static void put_value(const struct request *r, struct fake_item *item, struct outq *out)
-{
-    char head[LINE_ROOM];
-    bool has_cas = r->command_id == COMMAND_GETS || r->command_id == COMMAND_GATS;
-    outq_append(out, "VALUE ", 6);
-    outq_append(out, item->bytes, item->key_len);
-    int n = snprintf(head, sizeof head, " %u %u", item->flags, item->value_len);
-    if (has_cas)
-        n += snprintf(head + n, sizeof head - (size_t)n, " %llu", (unsigned long long)item->cas);
-    n += snprintf(head + n, sizeof head - (size_t)n, "\r\n");
-    outq_append(out, head, (size_t)n);
-    outq_append(out, fake_item_value(item), item->value_len);
-    outq_append(out, "\r\n", 2);
-}
-
+/* Of each key the value without its END. */
 static void look(struct fake_server *s, const struct request *r, struct outq *out)
 {
-    struct fake_item *item = find(s, r);
-    s->hits += item != NULL;
-    s->misses += !item;
-    if (!item) return;
-    if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS)
-        item->expires = fake_store_expiry(s->store, request_exptime(r));
-    fake_store_use(s->store, item);
-    put_value(r, item, out);
+    struct store_answer a;
+    store_answer(s->store, r, s->now, &s->arena, &a);
+    bool is_found = a.response.kind == RESPONSE_VALUE;
+    s->hits += is_found;
+    s->misses += !is_found;
+    put_answer(&a, END_LEN, out);
 }
 
 /* keys: behind the command, to the end of the line. */
@@ -64,63 +77,59 @@ static void look_for_all(struct fake_server *s, const struct request *r, const u
     const uint8_t *at = key_of(r);
     struct request one = *r;
     while (request_next_key(&at, end, &one)) look(s, &one, out);
+    outq_append(out, "END\r\n", END_LEN);
 }
 
-/* --- changes --------------------------------------------------------------------------------------- */
-
-static void store(struct fake_server *s, const struct request *r, struct outq *out)
+static void change(struct fake_server *s, const struct request *r, struct outq *out)
 {
-    static const char *const words[] = {[FAKE_STORED] = "STORED\r\n",
-                                        [FAKE_NOT_STORED] = "NOT_STORED\r\n",
-                                        [FAKE_EXISTS] = "EXISTS\r\n",
-                                        [FAKE_NOT_FOUND] = "NOT_FOUND\r\n",
-                                        [FAKE_NO_ROOM] =
-                                            "SERVER_ERROR object too large for cache\r\n"};
-    struct fake_storing how = {.value = (const uint8_t *)r->value_at,
-                               .value_len = r->value_len,
-                               .cas = r->command_id == COMMAND_CAS ? r->number : 0,
-                               .expires = fake_store_expiry(s->store, request_exptime(r)),
-                               .flags = (uint32_t)r->client_flags,
-                               .command = r->command_id};
-    say(r, out, words[fake_store_as(s->store, key_of(r), r->key_len, &how)]);
+    struct store_answer a;
+    store_answer(s->store, r, s->now, &s->arena, &a);
+    if (r->noreply) a.response.len = 0;
+    put_answer(&a, 0, out);
 }
 
-static void count(struct fake_server *s, const struct request *r, struct outq *out)
+/* The kinds of answer that q leaves out, as bits. Of a number that was just made memcached tells. */
+static unsigned quiet_kinds(const struct request *r, const struct store_answer *a)
 {
-    char line[TEXT_NUMBER_ROOM + 3];
-    uint64_t number;
-    struct fake_item *item = find(s, r);
-    if (!item) {
-        say(r, out, "NOT_FOUND\r\n");
-        return;
-    }
-    switch (fake_count(s->store, &item, r->command_id == COMMAND_DECR, r->number, &number)) {
-    case FAKE_COUNTED:
-        snprintf(line, sizeof line, "%llu\r\n", (unsigned long long)number);
-        say(r, out, line);
-        return;
-    case FAKE_NO_NUMBER:
-        say(r, out, "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
-        return;
-    default: say(r, out, "SERVER_ERROR out of memory in incr\r\n"); return;
+    if (!(r->meta & META_QUIET)) return 0;
+    switch (r->command_id) {
+    case COMMAND_META_GET: return RESPONSE_EN;
+    case COMMAND_META_ARITHMETIC: return a->has_made ? 0 : RESPONSE_HD | RESPONSE_VA;
+    case COMMAND_META_DEBUG: return 0;
+    default: return RESPONSE_HD;
     }
 }
 
-static void touch(struct fake_server *s, const struct request *r, struct outq *out)
+/* A base64 key comes as it stands in the line. */
+static void meta(struct fake_server *s, struct request *r, struct outq *out)
 {
-    struct fake_item *item = find(s, r);
+    uint8_t key[KEY_MAX];
+    struct store_answer a;
+    if (r->meta & META_BASE64 && !request_decode_key(r, key)) {
+        outq_append(out, "CLIENT_ERROR error decoding key\r\n", 33);
+        return;
+    }
+    store_answer(s->store, r, s->now, &s->arena, &a);
+    if (r->command_id == COMMAND_META_GET) {
+        s->hits += a.response.kind == RESPONSE_VA || a.response.kind == RESPONSE_HD;
+        s->misses += a.response.kind == RESPONSE_EN;
+    }
+    if (a.response.kind & quiet_kinds(r, &a)) a.response.len = 0;
+    put_answer(&a, 0, out);
+}
+
+bool fake_server_put(struct fake_server *s, const void *key, size_t key_len, const void *value,
+                     size_t len)
+{
+    struct store_op op;
+    store_begin(&op, s->store, key, key_len, s->now);
+    struct store_item *item = store_make(&op, len);
     if (item) {
-        item->expires = fake_store_expiry(s->store, request_exptime(r));
-        fake_store_use(s->store, item);
+        store_value_write(&op, item, 0, value, len);
+        store_put(&op, item);
     }
-    say(r, out, item ? "TOUCHED\r\n" : "NOT_FOUND\r\n");
-}
-
-static void delete (struct fake_server *s, const struct request *r, struct outq *out)
-{
-    struct fake_item *item = find(s, r);
-    say(r, out, item ? "DELETED\r\n" : "NOT_FOUND\r\n");
-    if (item) fake_store_remove(s->store, item);
+    store_end(&op);
+    return item;
 }
 
 /* --- commands without a key ------------------------------------------------------------------------ */
@@ -142,10 +151,10 @@ static void flush(struct fake_server *s, const struct request *r, struct outq *o
     int64_t after = 0;
     if (request_next_flag(&at, end, &word, &len) && !(len == 7 && r->noreply) &&
         !text_read_signed(word, len, &after)) {
-        outq_append(out, "CLIENT_ERROR bad command line format\r\n", 38);
+        say(r, out, "CLIENT_ERROR invalid exptime argument\r\n");
         return;
     }
-    fake_store_flush(s->store, after);
+    store_flush(s->store, s->now, after > THIRTY_DAYS ? after - s->now : after);
     say(r, out, "OK\r\n");
 }
 
@@ -156,51 +165,47 @@ static void put_stat(struct outq *out, const char *name, uint64_t number)
     outq_append(out, line, (size_t)n);
 }
 
+static void put_stats(const struct fake_server *s, struct outq *out)
+{
+    static const char *const names[] = {
+#define X(name, meaning) #name,
+        STORE_COUNTS(X)
+#undef X
+    };
+    uint64_t counts[STORE_COUNT_N];
+    struct store_usage usage = store_usage(s->store);
+    store_counts(s->store, counts);
+    outq_append(out, "STAT version " FAKE_VERSION "\r\n", sizeof "STAT version " FAKE_VERSION + 1);
+    put_stat(out, "time", (uint64_t)s->now);
+    for (size_t i = 0; i < STORE_COUNT_N; i++) put_stat(out, names[i], counts[i]);
+    put_stat(out, "bytes", usage.bytes);
+    put_stat(out, "curr_items", usage.items);
+    put_stat(out, "total_items", usage.puts);
+    put_stat(out, "limit_maxbytes", usage.size);
+    put_stat(out, "evictions", usage.evictions);
+}
+
 static void stats(const struct fake_server *s, const struct request *r, struct outq *out)
 {
     if (words_are(r, "reset")) {
         outq_append(out, "RESET\r\n", 7);
         return;
     }
-    if (words_are(r, "")) {
-        outq_append(out, "STAT version " FAKE_VERSION "\r\n",
-                    sizeof "STAT version " FAKE_VERSION + 1);
-        put_stat(out, "time", (uint64_t)s->store->now);
-        put_stat(out, "get_hits", s->hits);
-        put_stat(out, "get_misses", s->misses);
-        put_stat(out, "bytes", s->store->bytes);
-        put_stat(out, "curr_items", s->store->items);
-        put_stat(out, "limit_maxbytes", s->store->limit);
-        put_stat(out, "evictions", s->store->evictions);
-    }
-    outq_append(out, "END\r\n", 5);
+    if (words_are(r, "")) put_stats(s, out);
+    outq_append(out, "END\r\n", END_LEN);
 }
 
 /* --- any request ------------------------------------------------------------------------------------ */
-
-/* A base64 key comes as it stands in the line. */
-static void meta(struct fake_server *s, struct request *r, struct outq *out)
-{
-    uint8_t key[KEY_MAX];
-    if (r->meta & META_BASE64 && !request_decode_key(r, key)) {
-        outq_append(out, "CLIENT_ERROR error decoding key\r\n", 33);
-        return;
-    }
-    fake_meta_answer(s, r, out);
-}
 
 static void answer(struct fake_server *s, struct fake_talk *talk, struct request *r,
                    const uint8_t *keys_end, struct outq *out)
 {
     switch (command_info(r->command_id)->shape) {
-    case SHAPE_RETRIEVE:
-        look_for_all(s, r, keys_end, out);
-        outq_append(out, "END\r\n", 5);
-        return;
-    case SHAPE_STORE: store(s, r, out); return;
-    case SHAPE_DELETE: delete (s, r, out); return;
-    case SHAPE_ARITHMETIC: count(s, r, out); return;
-    case SHAPE_TOUCH: touch(s, r, out); return;
+    case SHAPE_RETRIEVE: look_for_all(s, r, keys_end, out); return;
+    case SHAPE_STORE:
+    case SHAPE_DELETE:
+    case SHAPE_ARITHMETIC:
+    case SHAPE_TOUCH: change(s, r, out); return;
     case SHAPE_META:
     case SHAPE_META_STORE: meta(s, r, out); return;
     default: break;
@@ -226,18 +231,20 @@ static void answer_and_count(struct fake_server *s, struct fake_talk *talk, stru
     if (p->status == REQUEST_OK && p->keys == 1) keys_end = key_of(r) + r->key_len;
     bool counts = p->keys > 0;
     answer(s, talk, r, keys_end, out);
+    arena_reset(&s->arena);
     if (!counts) return;
     s->requests++;
     s->bytes_in += p->consumed;
     s->bytes_out += out->bytes - before;
 }
 
-/* A set that is too large removes what was there. */
+/* A set that is too large removes what was there; r is the delete for that. */
 static void refuse(struct fake_server *s, struct fake_talk *talk, struct request *r,
                    const struct request_parse *p, struct outq *out)
 {
-    struct fake_item *item = p->drop ? find(s, r) : NULL;
-    if (item) fake_store_remove(s->store, item);
+    uint8_t key[KEY_MAX];
+    if (p->drop && (!(r->meta & META_BASE64) || request_decode_key(r, key)))
+        store_answer_too_large(s->store, r, s->now);
     if (p->error) say(r, out, p->error);
     talk->swallow = p->swallow;
     talk->is_closed = p->status == REQUEST_CLOSE;

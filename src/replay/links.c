@@ -12,8 +12,7 @@ static struct fake *find(struct player *p, const char *name)
     if (f) return f;
     f = calloc(1, sizeof *f);
     if (!f || !(f->name = strdup(name))) abort();
-    f->server.store = fake_store_create(p->fake_memory);
-    f->server.max_value = p->fake_memory;
+    fake_server_init(&f->server, p->fake_memory);
     f->next = p->fakes;
     return p->fakes = f;
 }
@@ -21,14 +20,14 @@ static struct fake *find(struct player *p, const char *name)
 struct fake_server *player_fake(struct player *p, const char *server)
 {
     struct fake_server *s = &find(p, server)->server;
-    s->store->now = (int64_t)p->wall;
+    s->now = (int64_t)p->wall;
     return s;
 }
 
 size_t link_take(struct wire *w, const uint8_t *bytes, size_t len)
 {
     struct link *l = (struct link *)w;
-    l->fake->server.store->now = (int64_t)l->player->wall;
+    l->fake->server.now = (int64_t)l->player->wall;
     size_t taken = fake_server_take(&l->fake->server, &l->talk, bytes, len, &w->out);
     w->need = l->talk.need;
     if (!wire_flush(w)) player_mark(l->player, w);

@@ -218,7 +218,7 @@ void player_destroy(struct player *p)
     while (p->fakes) {
         struct fake *f = p->fakes;
         p->fakes = f->next;
-        fake_store_destroy(f->server.store);
+        fake_server_release(&f->server);
         free(f->name);
         free(f);
     }

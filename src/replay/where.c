@@ -51,7 +51,7 @@ static bool meet(const struct spot *a, uint32_t a_n, const struct spot *b, uint3
 static void take_place(struct where *w, const struct touched *p)
 {
     const char *server = strcmp(p->server, "none") == 0 ? NO_SERVER : p->server;
-    struct spot spot = spot_of(p->pool->settings.name, server, p->key, p->key_len);
+    struct spot spot = spot_of(touched_pool(p), server, p->key, p->key_len);
     add(w->gets, &w->gets_n, &spot);
     if (p->role == WALK_MAIN && !p->when[0]) add(w->mains, &w->mains_n, &spot);
     if (p->share < 1) return;
@@ -66,6 +66,8 @@ static struct spot first_of(const struct explanation *x)
         return spot_of(x->pool->settings.name,
                        x->choice.member ? x->choice.member->backend->name : NO_SERVER, x->sent_key,
                        x->sent_key_len);
+    if (explain_store(x))
+        return spot_of(explain_store(x), explain_store(x), x->places[0].key, x->places[0].key_len);
     if (x->path.failure[0]) return end_of("script error");
     if (x->route == ANSWER_MISS) return end_of("reply miss");
     return end_of(x->route == ANSWER_REFUSE ? "reply error" : "a function that waits");

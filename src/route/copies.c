@@ -1,4 +1,4 @@
-/* ROUTE_ALL without a flow: all children are pools, and the request means the same in every place (I12), so each gets it at once, and
+/* ROUTE_ALL without a flow: all children are pools or stores, and the request means the same in every place (I12), so each gets it at once, and
  * nothing is sent later. The request is not copied, as its bytes are queued or sent when begin returns; what is kept is where the
  * result goes, and the result that counts so far.
  *
@@ -10,8 +10,8 @@
 #include "base/slab.h"
 #include "route/all.h"
 #include "route/generation.h"
+#include "route/leaf.h"
 #include "route/seen.h"
-#include "route/send.h"
 
 /* The owner of one call. */
 struct copy {
@@ -109,10 +109,10 @@ static void on_news_or_miss(void *owner, const struct call_news *news)
         on_news(owner, news);
 }
 
-static bool are_pools(const struct route *route)
+static bool are_leaves(const struct route *route)
 {
     for (uint32_t i = 0; i < route->children_n; i++) {
-        if (route->children[i]->kind != ROUTE_POOL) return false;
+        if (!route_is_leaf(route->children[i])) return false;
     }
     return true;
 }
@@ -158,7 +158,7 @@ static bool begin(struct turn *t, struct generation *g, const struct route *rout
     static const struct result miss = {.kind = RESULT_MISS};
     uint32_t n = route->children_n;
     struct request one;
-    if (!means_the_same(r) || !are_pools(route)) return false;
+    if (!means_the_same(r) || !are_leaves(route)) return false;
     struct copies *c = create(t, g, route, r);
     if (r->multi) {
         one = *r;
@@ -169,8 +169,7 @@ static bool begin(struct turn *t, struct generation *g, const struct route *rout
     for (uint32_t i = 0; i < n; i++) {
         c->calls[i] = (struct copy){c, i};
         if (t->seen) show(c, r);
-        (void)send_to_pool(t, route->children[i]->pool, r, on_news, on_news_or_miss, &c->calls[i],
-                           false);
+        send_to_leaf(t, route->children[i], r, on_news, on_news_or_miss, &c->calls[i]);
     }
     return true;
 }

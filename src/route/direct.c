@@ -2,7 +2,7 @@
  *
  * Most requests that go through a policy need one call, whose result is the policy's: a failover whose first child answers, a get that
  * no other get joins, a read that finds something. For those a flow with its legs costs more than the work on the request. So where the
- * first child is a pool, the policy's kind may begin with a direct call (struct direct_kind): one block of memory with the policy, the
+ * first child is a pool or a store, the policy's kind may begin with a direct call (struct direct_kind): one block of memory with the policy, the
  * copy of the request and a few words of the kind's own. Its result goes to the kind, which passes it on or, where more is to be done,
  * makes the flow now (direct_flow): leg 0 of it is the call that has ended, and everything else goes on as in flow.c.
  *
@@ -20,8 +20,8 @@
 #include "backend/written.h"
 #include "base/slab.h"
 #include "route/generation.h"
+#include "route/leaf.h"
 #include "route/seen.h"
-#include "route/send.h"
 
 struct direct *direct_create(struct turn *t, struct generation *g, const struct route *route,
                              const struct request *r, enum direct_keeps keeps)
@@ -94,11 +94,9 @@ static void on_news_or_miss(void *owner, const struct call_news *news)
 }
 
 /* The copy of one key of a get is a request of its own; a copy may lack its value. */
-void direct_send(struct direct *d, const struct route *pool, const struct request *r)
+void direct_send(struct direct *d, const struct route *leaf, const struct request *r)
 {
     struct turn *t = d->turn;
-    assert(pool->kind == ROUTE_POOL);
     if (t->seen) seen_for(t, flow_end_of(&d->kept.r));
-    (void)send_to_pool(t, pool->pool, r->multi ? &d->kept.r : r, on_news, on_news_or_miss, d,
-                       false);
+    send_to_leaf(t, leaf, r->multi ? &d->kept.r : r, on_news, on_news_or_miss, d);
 }

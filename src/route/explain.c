@@ -50,7 +50,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     x.is_drawn = w->is_drawn;
     x.sent_key = w->sent_key;
     x.sent_key_len = w->sent_key_len;
-    assert(!x.pool == !x.places_n);
+    assert(x.pool == (x.places_n ? x.places[0].pool : NULL));
     told(to, &x);
     free(w);
     /* A script that kept the request must find nothing in it (as at the end of a turn). */
@@ -180,6 +180,11 @@ const char *explain_server(const struct explanation *x)
     return x->choice.member ? x->choice.member->backend->name : "none";
 }
 
+const char *explain_store(const struct explanation *x)
+{
+    return x->places_n && !x->pool ? x->places[0].server : NULL;
+}
+
 const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM])
 {
     snprintf(text, EXPLAIN_NUMBER_ROOM, "0x%0*llx", number > UINT32_MAX ? 16 : 8,
@@ -245,6 +250,10 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
     char hash[64], number[EXPLAIN_NUMBER_ROOM];
     tell_path(&x->path, tell, to);
     tell_failure(x->path.failure, tell, to);
+    if (explain_store(x)) {
+        tell(to, "store", explain_store(x) + strlen("store "));
+        tell_bytes(tell, to, "request", x->places[0].sent, x->places[0].sent_len);
+    }
     if (!x->pool) return;
     const struct pool_choice *choice = &x->choice;
     tell(to, "pool", x->pool->settings.name);
@@ -287,9 +296,13 @@ static void tell_of(explain_field_fn *tell, void *to, uint32_t number, const cha
 static void tell_place(const struct touched *p, uint32_t number, explain_field_fn *tell, void *to)
 {
     char text[TEXT_ROOM], share[16];
-    utf8_show(text, sizeof text, p->pool->settings.name, strlen(p->pool->settings.name));
-    tell_of(tell, to, number, "pool", text);
-    tell_of(tell, to, number, "server", p->server);
+    if (p->pool) {
+        utf8_show(text, sizeof text, p->pool->settings.name, strlen(p->pool->settings.name));
+        tell_of(tell, to, number, "pool", text);
+        tell_of(tell, to, number, "server", p->server);
+    } else {
+        tell_of(tell, to, number, "store", p->server + strlen("store "));
+    }
     tell_of(tell, to, number, "role", walk_role_name(p->role));
     utf8_show(text, sizeof text, p->when, strlen(p->when));
     tell_of(tell, to, number, "when", p->when[0] ? text : "always");
@@ -325,8 +338,8 @@ void explain_place_lines(const struct explanation *x, explain_field_fn *tell, vo
     for (uint32_t i = 0; i < x->places_n; i++) {
         const struct touched *p = &x->places[i];
         put_conditions(p, conditions, sizeof conditions);
-        size_t len = (size_t)snprintf(text, ROOM, "%s %s%s: ", p->pool->settings.name, p->server,
-                                      conditions);
+        size_t len = (size_t)snprintf(text, ROOM, "%s%s%s%s: ", p->pool ? touched_pool(p) : "",
+                                      p->pool ? " " : "", p->server, conditions);
         if (len >= ROOM) len = ROOM - 1;
         memcpy(text + len, p->sent, p->sent_len);
         snprintf(name, sizeof name, "place %u", i + 1);

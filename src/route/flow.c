@@ -43,8 +43,8 @@
 #include "route/chooser.h"
 #include "route/direct.h"
 #include "route/generation.h"
+#include "route/leaf.h"
 #include "route/seen.h"
-#include "route/send.h"
 
 enum { DEEPEST = 32 }; /* functions below functions */
 
@@ -353,7 +353,7 @@ static bool begins_direct(struct turn *t, struct generation *g, const struct rou
                           const struct request *r)
 {
     const struct direct_kind *direct = route->flow->direct;
-    return direct && route->children[0]->kind == ROUTE_POOL && direct->begin(t, g, route, r);
+    return direct && route_is_leaf(route->children[0]) && direct->begin(t, g, route, r);
 }
 
 /* A policy below this leg's flow. */
@@ -381,8 +381,9 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
     }
     switch (route->kind) {
     case ROUTE_POOL:
+    case ROUTE_STORE:
         if (flow->turn->seen) seen_for(flow->turn, flow->end);
-        (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg, false);
+        send_to_leaf(flow->turn, route, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
     case ROUTE_ASYNC: leg_wait_for_function(leg, r, route->options.function_id); break;

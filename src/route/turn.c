@@ -44,6 +44,7 @@
 #include "route/flow.h"
 #include "route/generation.h"
 #include "route/later.h"
+#include "route/leaf.h"
 #include "route/seen.h"
 #include "route/send.h"
 #include "route/spool.h"
@@ -150,6 +151,16 @@ static struct result refusal(const struct answer *a)
                            (const char *)a->text_at, a->text_len};
 }
 
+/* A store, or a policy. */
+static void begin(struct turn *t, struct generation *g, const struct route *route,
+                  const struct request *r)
+{
+    if (route->kind == ROUTE_STORE)
+        send_to_store(t, route->store, r, receiver_of(r)->on_news, (void *)r->owner);
+    else
+        flow_begin(t, g, route, r);
+}
+
 /* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a
  * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
@@ -161,7 +172,7 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
         return;
     }
     if (a->route >= 0) {
-        flow_begin(t, g, g->routes[a->route], r);
+        begin(t, g, g->routes[a->route], r);
         return;
     }
     assert(a->route == ANSWER_MISS || a->route == ANSWER_REFUSE);

@@ -40,6 +40,11 @@ const char *walk_name(const struct route *route)
     return route->text ? route->text : "a route";
 }
 
+const char *touched_pool(const struct touched *place)
+{
+    return place->pool ? place->pool->settings.name : place->server;
+}
+
 static const char *keep_text(struct walk *w, const char *text)
 {
     size_t len = strlen(text) + 1;
@@ -184,7 +189,7 @@ static void walk_pool(struct walk *w, const struct route *route, const struct re
                             .role = way.role,
                             .share = way.share,
                             .when = way.when};
-    if (!w->pool) note_first(w, pool, r, &choice);
+    if (w->places_n == 0) note_first(w, pool, r, &choice);
     keep_line(w, r, &place);
     if (!is_drawn(pool, &choice)) {
         note_place(w, &place);
@@ -195,6 +200,17 @@ static void walk_pool(struct walk *w, const struct route *route, const struct re
         place.server = pool->members[pool->living[i]].backend->name;
         note_place(w, &place);
     }
+}
+
+static void walk_store(struct walk *w, const struct route *route, const struct request *r,
+                       struct walk_way way)
+{
+    struct touched place = {
+        .server = route->text, .role = way.role, .share = way.share, .when = way.when};
+    if (way.is_first) w->end = (int32_t)route->number;
+    add_step(w, way, "", route->text, strlen(route->text));
+    keep_line(w, r, &place);
+    note_place(w, &place);
 }
 
 /* --- routes ------------------------------------------------------------------------------------- */
@@ -300,6 +316,7 @@ unsigned walk_route(struct walk *w, const struct route *route, const struct requ
         add_step(w, way, route->text ? "" : "pool ", walk_name(route), strlen(walk_name(route)));
         walk_pool(w, route, r, way);
         return 0;
+    case ROUTE_STORE: walk_store(w, route, r, way); return 0;
     case ROUTE_FUNCTION: return walk_function(w, route->options.function_id, r, way);
     case ROUTE_ASYNC: return walk_async(w, route, r, way);
     case ROUTE_MISS:

@@ -44,6 +44,12 @@ bool script_note_spool(struct script *s, const char *dir, const char *bounds)
     return note(s, &file);
 }
 
+bool script_note_store(struct script *s, const char *name, size_t len, const char *settings)
+{
+    struct bundle_file file = {BUNDLE_STORES, name, len, settings, strlen(settings)};
+    return note(s, &file);
+}
+
 void script_note_discovery(struct script *s, const char *url, size_t len)
 {
     size_t before = sizeof FILE_URL - 1;

@@ -10,6 +10,7 @@
 #include "backend/secure.h"
 #include "base/utf8.h"
 #include "script/state.h"
+#include "store/store.h"
 
 /* What goes behind a pool or a server, with commas in between: only settings that are not the usual ones. */
 struct settings_line {
@@ -156,6 +157,26 @@ static void describe_route(const struct route *route, FILE *out)
         fprintf(out, "route: %s\n", route->text);
 }
 
+/* "64m", "1.5m" */
+static void put_size(uint64_t bytes, FILE *out)
+{
+    static const char units[] = "kmg";
+    double size = (double)bytes / 1024;
+    int unit = 0;
+    for (; size >= 1024 && units[unit + 1]; unit++) size /= 1024;
+    fprintf(out, "%.3g%c", size, units[unit]);
+}
+
+static void describe_store(const struct script_store *s, FILE *out)
+{
+    struct store_usage usage = store_usage(s->store);
+    fprintf(out, "%s: size ", s->text);
+    put_size(usage.size, out);
+    fputs(", values up to ", out);
+    put_size(usage.max_value, out);
+    putc('\n', out);
+}
+
 void mg_warn(struct script *s, const char *text, size_t len)
 {
     if (s->warnings_n == SCRIPT_WARNINGS) return;
@@ -175,6 +196,7 @@ void script_describe(const struct script *s, FILE *out)
         describe_pool(s->pools[i], out);
         warn_of_twins(s, i, out);
     }
+    for (uint32_t i = 0; i < s->stores_n; i++) describe_store(&s->stores[i], out);
     const char *warning;
     for (uint32_t i = 0; (warning = script_warning(s, i)); i++)
         fprintf(out, "warning: %s\n", warning);

@@ -33,3 +33,6 @@ echo ';'
 echo 'const char script_servers_text[] ='
 as_string < lua/moongate/servers.lua
 echo ';'
+echo 'const char script_cache_text[] ='
+as_string < lua/moongate/cache.lua
+echo ';'

@@ -166,6 +166,11 @@ static bool take_users(struct script *s)
     return !wrong;
 }
 
+const char *script_built_in(bool is_store)
+{
+    return is_store ? "moongate/cache.lua" : "moongate/servers.lua";
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -179,7 +184,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
     if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
-    snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
+    snprintf(s->path, sizeof s->path, "%s", path ? path : script_built_in(host->store_size > 0));
     script_memory_open(s);
     lua_atpanic(s->L, last_resort);
     char unsecured[TLS_WHY] = "";
@@ -221,6 +226,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);
+    free(s->stores);
     free(s->run_samples);
     for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);

@@ -242,6 +242,17 @@ struct store *store_open(struct store_region *r, const char *name, size_t len,
     return e ? store_of(r, e) : NULL;
 }
 
+struct store *store_region_next(struct store_region *r, uint32_t *at, const char **name)
+{
+    while (*at < STORES_MAX) {
+        struct entry *e = &r->entries[(*at)++];
+        if (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) != ENTRY_OPEN) continue;
+        if (name) *name = e->name;
+        return store_of(r, e);
+    }
+    return NULL;
+}
+
 static bool is_named(const struct store *s, struct store *const *named, size_t n)
 {
     for (size_t i = 0; i < n; i++)

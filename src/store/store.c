@@ -88,7 +88,9 @@ struct store_item *store_find(struct store_op *op)
     struct store_shard *shard = op->shard;
     if (shard->is_closed) return NULL;
     struct store_item *item = shard_find(shard, (uint32_t)op->hash, op->key, op->key_len);
-    if (!item || !item_is_over(item, store_epoch(op->store, op->now), op->now)) return item;
+    uint8_t epoch = store_epoch(op->store, op->now);
+    if (!item || !item_is_over(item, epoch, op->now)) return item;
+    shard->counts[item->epoch == epoch ? STORE_COUNT_get_expired : STORE_COUNT_get_flushed]++;
     shard_reclaim(shard, item, op->now);
     shard_commit(shard);
     return NULL;

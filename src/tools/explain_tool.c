@@ -37,9 +37,10 @@ static bool shows_wire(const struct explaining *x)
     return x->o->wire && x->is_one;
 }
 
-/* A server of that place; any of its pool's where it is drawn. NULL: the pool has none. */
+/* A server of that place; any of its pool's where it is drawn. NULL: the pool has none, or it is a store. */
 static const struct backend *server_of(const struct touched *p)
 {
+    if (!p->pool) return NULL;
     for (uint32_t i = 0; i < p->pool->members_n; i++)
         if (strcmp(p->pool->members[i].backend->name, p->server) == 0)
             return p->pool->members[i].backend;
@@ -94,6 +95,7 @@ static void print_head(struct explaining *x, const char *line, size_t len)
 static void print_wires(const struct explaining *x, const struct explanation *e)
 {
     for (uint32_t i = 0; shows_wire(x) && i < e->places_n; i++) {
+        if (!e->places[i].pool) continue;
         uint8_t line[REQUEST_LINE_ROOM];
         char name[32] = "wire", text[4 * REQUEST_LINE_ROOM + 1];
         size_t len = wire_of(x, &e->places[i], line);
@@ -103,7 +105,7 @@ static void print_wires(const struct explaining *x, const struct explanation *e)
     }
 }
 
-/* One line: the key, its pool and its server, with tabs between; without a pool, `-` and the last step of its way. */
+/* One line: the key, its pool and its server, with tabs between; without a pool, `-` and the last step of its way, which is a store or an answer. */
 static void print_place(const struct explanation *x)
 {
     char key[4 * KEY_MAX + 1];
@@ -138,6 +140,14 @@ static void put_choice(struct json *j, const struct explanation *x)
     json_bytes(j, "request", x->places[0].sent, x->places[0].sent_len);
 }
 
+enum { STORE = sizeof "store " - 1 }; /* what stands before a store's name */
+
+static void put_store(struct json *j, const struct explanation *x)
+{
+    json_text(j, "store", explain_store(x) + STORE);
+    json_bytes(j, "request", x->places[0].sent, x->places[0].sent_len);
+}
+
 static void put_places(struct json *j, const struct explaining *explaining,
                        const struct explanation *x)
 {
@@ -146,13 +156,13 @@ static void put_places(struct json *j, const struct explaining *explaining,
     for (uint32_t i = 0; i < x->places_n; i++) {
         const struct touched *p = &x->places[i];
         json_object(j, NULL);
-        json_text(j, "pool", p->pool->settings.name);
-        json_text(j, "server", p->server);
+        if (p->pool) json_text(j, "pool", touched_pool(p));
+        json_text(j, p->pool ? "server" : "store", p->pool ? p->server : p->server + STORE);
         json_text(j, "role", walk_role_name(p->role));
         json_text(j, "when", p->when[0] ? p->when : "always");
         json_fraction(j, "share", p->share);
         json_bytes(j, "request", p->sent, p->sent_len);
-        if (shows_wire(explaining))
+        if (shows_wire(explaining) && p->pool)
             json_bytes(j, "wire", (const char *)line, wire_of(explaining, p, line));
         json_object_end(j);
     }
@@ -172,6 +182,7 @@ static void print_json(const struct explaining *explaining, const struct explana
     json_list_end(&j);
     if (x->path.failure[0]) json_text(&j, "error", x->path.failure);
     if (x->pool) put_choice(&j, x);
+    if (explain_store(x)) put_store(&j, x);
     put_places(&j, explaining, x);
     json_end(&j);
 }

@@ -1,4 +1,4 @@
-/* Servers are numbered pool by pool, in the order of the script, and the ends without a server come behind them. So an array of
+/* Servers are numbered pool by pool, in the order of the script; the ends without a server come behind them, then the stores. So an array of
  * counts has one cell for each place, and the cells of a pool stand together.
  */
 #include "tools/places.h"
@@ -18,6 +18,7 @@ void places_init(struct places *p, const struct script *s)
         p->servers_n += p->pools[i]->members_n;
     }
     p->first[p->pools_n] = p->servers_n;
+    p->stores = script_stores(s, &p->stores_n);
 }
 
 void places_release(struct places *p)
@@ -43,12 +44,21 @@ uint32_t places_number(const struct places *p, const struct pool *pool, const ch
     return p->servers_n + PLACE_NOWHERE;
 }
 
+static uint32_t store_number(const struct places *p, const char *text)
+{
+    uint32_t i = 0;
+    while (i < p->stores_n && strcmp(p->stores[i].text, text) != 0) i++;
+    assert(i < p->stores_n);
+    return p->servers_n + PLACE_ENDS_COUNT + i;
+}
+
 /* A function that waits and calls nothing counts as a separate place. */
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
     const struct pool_member *member = x->choice.member;
     if (x->pool && !member) return p->servers_n + PLACE_NOWHERE;
     if (x->pool) return p->first[number_of(p, x->pool)] + (uint32_t)(member - x->pool->members);
+    if (explain_store(x)) return store_number(p, explain_store(x));
     if (x->path.failure[0]) return p->servers_n + PLACE_FAILED;
     if (x->route == ANSWER_MISS) return p->servers_n + PLACE_MISS;
     return p->servers_n + (x->route == ANSWER_REFUSE ? PLACE_ERROR : PLACE_WAITS);
@@ -63,6 +73,8 @@ const char *places_name(const struct places *p, uint32_t place)
     };
     uint32_t pool = 0;
     assert(place < places_n(p));
+    if (place >= p->servers_n + PLACE_ENDS_COUNT)
+        return p->stores[place - p->servers_n - PLACE_ENDS_COUNT].text;
     if (place >= p->servers_n) return ends[place - p->servers_n];
     while (place >= p->first[pool + 1]) pool++;
     return p->pools[pool]->members[place - p->first[pool]].backend->name;

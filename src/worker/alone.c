@@ -112,4 +112,5 @@ void alone_look(struct worker *w)
 {
     outages_look(&w->outages, w->seat->board, w->turn.now);
     rotate_tickets(w);
+    storing_look(w);
 }

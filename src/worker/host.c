@@ -41,6 +41,8 @@ void host_init(struct worker *w)
                                    .bound_n = o->bind_given,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
+                                   .stores = seat->stores,
+                                   .store_size = o->store,
                                    .heat = &seat->board->parts[seat->part].heat,
                                    .samples = w->clients.sampling.samples,
                                    .worker = seat->index,

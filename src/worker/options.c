@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/samples.h"
 #include "net/rules.h"
+#include "store/store.h"
 #include "worker/source.h"
 
 enum { WORKERS_MAX = 256 };
@@ -53,6 +54,8 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, resolve_max), 0, 86400, "0..86400"},
     {offsetof(struct options, resolve_timeout), 0, 60, "0..60"},
     {offsetof(struct options, discover_wait), 0, 8, "0..8"},
+    {offsetof(struct options, store), STORE_LEAST, STORE_MOST, "64k..512g"},
+    {offsetof(struct options, store_memory), 1ull << 20, 4ull << 40, "1m..4096g"},
     {offsetof(struct options, shared_memory), 64ull << 10, 16ull << 30, "64k..16g"},
     {offsetof(struct options, verbose), 0, 2, "0..2"},
     FOREIGN_RANGES(struct options),

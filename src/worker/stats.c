@@ -27,20 +27,30 @@
 #include "base/metrics_sum.h"
 #include "base/shared.h"
 #include "client/local.h"
+#include "client/stores.h"
 #include "net/bind.h"
 #include "worker/stat_line.h"
 #include "worker/stats_lists.h"
 #include "worker/stats_names.h"
+#include "worker/stats_stores.h"
 
 enum { LINE = 1024 }; /* of a list of words */
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
-/* The rest of memcached's names, which the worker's servers have (client/tier.h). */
+/* The rest of memcached's names, which the worker's servers have (client/tier.h), and its stores, whose numbers are those of now. */
 static void show_tier(const struct stats_source *s, enum tier_kind kind, totals_skip_fn *skip,
                       struct outq *out)
 {
-    totals_print(&s->clients->tier.rows[kind].totals, skip, out);
+    struct totals all;
+    totals_init(&all, TIER_NAMES_MAX);
+    totals_add_all(&all, &s->clients->tier.rows[kind].totals);
+    if (kind == TIER_STATS)
+        stores_add_stats(s->clients->turn, &all);
+    else
+        stores_add_settings(s->clients->turn, &all);
+    totals_print(&all, skip, out);
+    totals_release(&all);
 }
 
 /* 1: moongate and each server that has answered take connections. */
@@ -290,6 +300,11 @@ static void script(const struct stats_source *s, struct outq *out)
     for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
 }
 
+static void stores(const struct stats_source *s, struct outq *out)
+{
+    stats_stores(*s->script, out);
+}
+
 /* --- any --------------------------------------------------------------------------------------- */
 
 /* As memcached does, it answers RESET alone, without END. */
@@ -310,6 +325,7 @@ bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
                {"proxy", proxy, true},
                {"pools", pools, true},
                {"servers", stats_servers, true},
+               {"stores", stores, true},
                {"commands", stats_commands, true},
                {"listeners", stats_listeners, true},
                {"comparisons", stats_comparisons, true},

@@ -47,7 +47,7 @@ static struct script *load_script(struct worker *w, int fd, uint32_t generation,
 const char *succession_name(const struct worker *w)
 {
     const char *path = w->seat->options->script;
-    return path ? path : "moongate/servers.lua";
+    return path ? path : script_built_in(w->seat->options->store > 0);
 }
 
 void succession_options(struct options *o, const struct script *s)
@@ -94,6 +94,7 @@ void succession_adopt(struct worker *w, struct script *s)
     mcrouter_keys_follow(w, s);
     certificates_follow(w, s);
     succession_note_pools(w);
+    storing_follow(w);
 }
 
 void succession_note_pools(struct worker *w)
@@ -241,6 +242,12 @@ void succession_release(struct worker *w)
 }
 
 /* --- the two steps ----------------------------------------------------------------------------- */
+
+bool succession_is_busy(const struct worker *w)
+{
+    const struct succession *s = &w->succession;
+    return s->pending || s->next.loaded || job_is_open(&s->job);
+}
 
 bool succession_load(struct worker *w, int fd, uint32_t generation, char *error)
 {

@@ -285,6 +285,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.resolver = &w->names.resolver;
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
+    w->turn.stores = seat->stores;
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
     init_sighting(w, seat);
@@ -320,6 +321,7 @@ void worker_release(struct worker *w)
     clients_release(&w->clients);
     turn_release(&w->turn);
     keeping_release(w);
+    storing_release(w);
     succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
@@ -365,6 +367,7 @@ static int serve(struct worker *w)
         return EXIT_SYSTEM;
     }
     keeping_init(w);
+    storing_init(w);
     heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
                   (uint64_t)getpid());
     worker_watch_loop(w);

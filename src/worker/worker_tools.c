@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "worker/source.h"
+#include "worker/store_memory.h"
 #include "worker/worker_state.h"
 
 /* A worker with its seat, for a command. */
@@ -24,9 +25,11 @@ struct worker *worker_open(const struct options *options, backend_dial_fn *dial,
     if (!o) abort();
     o->seat = (struct worker_seat){.options = options,
                                    .board = board_create(1, options->shared_memory),
+                                   .stores = store_memory_map(options, NULL),
                                    .script_fd = -1,
                                    .channel = -1};
     if (!o->seat.board) {
+        store_region_destroy(o->seat.stores);
         free(o);
         return NULL;
     }
@@ -44,6 +47,7 @@ void worker_close(struct worker *w)
     struct opened *o = (struct opened *)w;
     worker_release(w);
     board_destroy(o->seat.board);
+    store_region_destroy(o->seat.stores);
     free(o);
 }
 
@@ -118,7 +122,10 @@ struct worker_parts worker_parts(struct worker *w)
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
 {
     struct board *board = board_create(1, options->shared_memory);
-    struct worker_seat seat = {.options = options, .board = board, .channel = -1};
+    struct worker_seat seat = {.options = options,
+                               .board = board,
+                               .stores = board ? store_memory_map(options, NULL) : NULL,
+                               .channel = -1};
     struct worker w;
     if (!board) {
         fprintf(stderr, "moongate: counters: not mapped: %s: give the process more memory\n",
@@ -129,5 +136,6 @@ int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg
     int code = act(arg, &w.host, &w.turn);
     worker_release(&w);
     board_destroy(board);
+    store_region_destroy(seat.stores);
     return code;
 }

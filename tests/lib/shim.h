@@ -41,7 +41,9 @@ struct shim {
     volatile int64_t wall;        /* seconds that CLOCK_REALTIME is ahead */
     volatile int64_t boot;        /* the same of CLOCK_BOOTTIME, as after a suspend */
     volatile uint32_t boot_asked; /* how often that clock was read */
-    int32_t processors;           /* of the affinity; 0: the real ones */
+    volatile int64_t
+        steady; /* not 0: CLOCK_MONOTONIC stands still at that second, until it is written again */
+    int32_t processors; /* of the affinity; 0: the real ones */
     char root
         [256]; /* /proc/self/cgroup, mountinfo and /sys/fs/cgroup are read below it; "": the real ones */
     struct shim_fault faults[SHIM_CALLS_N];

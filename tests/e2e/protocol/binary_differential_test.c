@@ -196,11 +196,26 @@ static void frames_are_answered_as_memcached_does(void **state)
     streams_are_answered_alike(&b, number_from("STREAMS", stage_is_sanitized() ? 100 : 300));
 }
 
+/* moongate keeps the items itself. */
+static void frames_are_answered_by_a_store_as_memcached_does(void **state)
+{
+    struct bench b = {.direct = memcached_start("-m", "512", "-o", QUIET, NULL)};
+    if (strcmp(memcached_version(b.direct), "1.6.18") != 0) return;
+    struct moongate *m = moongate_start(MG "return mg.store { size = '512m' }\n", "-b",
+                                        textf("unix:%s/socket", program_folder()), NULL);
+    b.through = moongate_address(m);
+    b.probe_direct = client_connects_to(memcached_address(b.direct));
+    b.probe_behind = client_connects_to(b.through);
+    b.plays = number_from("PLAYS", 0);
+    streams_are_answered_alike(&b, number_from("STREAMS", stage_is_sanitized() ? 100 : 300));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(memcached_agrees_with_itself),
         play(frames_are_answered_as_memcached_does),
+        play(frames_are_answered_by_a_store_as_memcached_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,10 +139,19 @@ static void each_statistic_has_its_row(void **state)
     client_sees_nothing_more(c);
 }
 
+static void each_statistic_of_a_store_has_its_row(void **state)
+{
+    struct moongate *m = moongate_start(NULL, "--store", "64k", NULL);
+    struct client *c = client_connects(m);
+    are_the_same(c, "stats stores", "STORE");
+    client_sees_nothing_more(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(each_statistic_has_its_row),
+        play(each_statistic_of_a_store_has_its_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

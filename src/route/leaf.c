@@ -1,0 +1,56 @@
+/* A store answers in the middle of a turn, in this very call: no connection, no deadline, nothing that waits. So a caller that sends to a
+ * leaf must be ready for its event before the call returns. */
+#include "route/leaf.h"
+
+#include "backend/written.h"
+#include "route/seen.h"
+#include "store/answer.h"
+#include "store/store.h"
+
+/* The key of the answer, and the one that the client knows. Bytes of a base64 key, and of one that a script has changed, are made in the
+ * arena. */
+static void put_key(const struct turn *t, const struct request *r, struct call_key *key)
+{
+    key->part = r->part;
+    key->is_base64 = r->meta & META_BASE64;
+    key->sent = key->shown = (const uint8_t *)r->key_at;
+    key->sent_len = key->shown_len = r->key_len;
+    if (!key->is_base64 && !r->shown_key_at) return;
+    uint8_t *to = arena_alloc(t->arena, (size_t)2 * KEY_WIRE_ROOM);
+    key->sent = key->shown = to;
+    key->sent_len = key->shown_len =
+        (uint16_t)request_wire_key(r, (const uint8_t *)r->key_at, r->key_len, to);
+    if (!r->shown_key_at) return;
+    to += key->sent_len;
+    key->shown = to;
+    key->shown_len =
+        (uint16_t)request_wire_key(r, (const uint8_t *)r->shown_key_at, r->shown_key_len, to);
+}
+
+/* What the owner begins from here on comes from no server. */
+static void tell(struct turn *t, const struct call_news *news, call_done_fn *done, void *owner)
+{
+    const struct board_server *from = t->backends->from;
+    t->backends->from = NULL;
+    t->seen_owner = NULL;
+    done(owner, news);
+    t->backends->from = from;
+}
+
+void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
+                   void *owner)
+{
+    struct store_answer a;
+    size_t mark = arena_mark(t->arena);
+    bool writes = r->command_id != COMMAND_GET && written_may(r);
+    writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
+    assert(r->key_len > 0); /* I4 */
+    if (writes) writes_begin(&t->backends->writer, pair);
+    store_answer(store, r, store_clock(t->stores), t->arena, &a);
+    if (writes) writes_end(&t->backends->writer, pair);
+    struct call_news news = {.event = CALL_ANSWERED, .response = &a.response, .blob = a.blob};
+    put_key(t, r, &news.key);
+    tell(t, &news, done, owner);
+    if (a.blob) blob_give(a.blob);
+    arena_rewind(t->arena, mark);
+}
