@@ -39,7 +39,8 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 # --- how ----------------------------------------------------------------------------------------
 
 PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto libzstd
-PKGFLAGS = $(shell pkg-config --cflags $(PKG))
+# libcurl is loaded by those who need it: discovery/http_client.h.
+PKGFLAGS = $(shell pkg-config --cflags $(PKG) libcurl)
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
