@@ -76,7 +76,8 @@ struct turn {
         *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
     struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
     bool is_explaining;          /* a function is only followed: its request is no write */
-    bool abandoned;              /* a client has closed that was owed replies: see flows_drop */
+    bool has_stores; /* routes of the current generation: they answer while requests are routed */
+    bool abandoned;  /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
