@@ -38,7 +38,7 @@ static inline bool client_holds_too_much(const struct client *c)
  * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
-    if (c->owed == 0) return true;
+    if (c->owed == 0) return client_held(c) <= c->set->limits.client_buffer;
     return c->owed < CLIENT_OWED_AT_MOST &&
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
 }

@@ -173,7 +173,7 @@ static void a_key_that_is_changed_is_shown_as_it_came(void **state)
     client_asks(c, "mg tkey v k O7\r\n", "VA 1 ktkey O7\r\nx\r\n");
     client_asks(c, "mg dGtleQ== b v k\r\n", "VA 1 kdGtleQ== b\r\nx\r\n");
     client_asks(c, "get tkey\r\n", "VALUE tkey 0 1\r\nx\r\nEND\r\n");
-    client_asks(c, "mg tnone v k O7\r\n", "EN\r\n");
+    client_asks(c, "mg tnone v k O7\r\n", "EN ktnone O7\r\n");
     client_asks(c, "md tkey q\r\nmd tkey q\r\nmn\r\n", "NF\r\nMN\r\n");
     client_sees_nothing_more(c);
 }
@@ -241,15 +241,20 @@ enum {
 static void a_client_of_the_binary_protocol(void **state)
 {
     struct client *c = client_connects(moongate_start(NULL, "--store", "1m", NULL));
-    client_asks_frame(c, frame_of(GET, "k"), NONE, NULL);
+    client_asks_frame(c, frame_of(GET, "k"), NONE, "Not found");
     struct frame set = frame_store(SET, "k", "value");
-    client_asks_frame(c, set, OK, "");
-    client_asks_frame(c, frame_of(GET, "k"), OK, "value");
+    client_sends_frame(c, set);
+    client_sees_frame(c, (struct frame){.opcode = SET, .cas = UINT64_MAX});
+    client_sends_frame(c, frame_of(GET, "k"));
+    client_sees_frame(
+        c,
+        (struct frame){
+            .opcode = GET, .cas = UINT64_MAX, .extras = "\0\0\0", .extras_n = 4, .value = "value"});
     set.cas = 77;
-    client_asks_frame(c, set, EXISTS, NULL);
+    client_asks_frame(c, set, EXISTS, "Data exists for key.");
     client_asks_frame(c, frame_of(DELETE, "k"), OK, "");
-    client_asks_frame(c, frame_of(DELETE, "k"), NONE, NULL);
-    client_asks_frame(c, set, NONE, NULL);
+    client_asks_frame(c, frame_of(DELETE, "k"), NONE, "Not found");
+    client_asks_frame(c, set, NONE, "Not found");
 }
 
 int main(void)
