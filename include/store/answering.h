@@ -116,6 +116,9 @@ struct answer_storing {
 };
 enum answer_stored answer_store(struct store_op *op, struct answer_storing *how);
 
+/* False: by its length alone the value is no number, which memcached looks at before it compares cas numbers. */
+bool answer_may_be_number(const struct store_item *item);
+
 /* Counts an item up or down; *number: the result. *item may be another one afterwards. cas: as above. */
 enum answer_counted { ANSWERED_COUNTED, ANSWERED_NO_NUMBER, ANSWERED_NO_ROOM };
 struct answer_counting {

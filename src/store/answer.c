@@ -63,7 +63,8 @@ int64_t store_expiry(int64_t asked, int64_t now)
     int64_t exptime = (int32_t)(uint32_t)(uint64_t)asked; /* as 1.6.18 reads it */
     if (exptime == 0) return 0;
     if (exptime < 0) return 1; /* long ago */
-    return exptime > THIRTY_DAYS ? exptime : now + exptime;
+    if (exptime <= THIRTY_DAYS) return now + exptime;
+    return exptime <= now - THIRTY_DAYS ? 1 : exptime;
 }
 
 static int64_t expiry_of(const struct answering *by)

@@ -129,12 +129,21 @@ enum answer_stored answer_store(struct store_op *op, struct answer_storing *how)
 
 /* --- counters ------------------------------------------------------------------------------------------ */
 
-/* Digits, with white space around them. Of a long value the first piece: digits behind thousands of blanks are not found. */
+enum { NUMBER_MOST = 512 * 1024 }; /* bytes, with blanks */
+
+bool answer_may_be_number(const struct store_item *item)
+{
+    size_t len = store_item_value_len(item);
+    return len > 0 && len <= NUMBER_MOST;
+}
+
+/* Digits, with white space around them. Of a long value the first piece: digits behind hundreds of blanks are not found. */
 static bool read_number(struct store_op *op, const struct store_item *item, uint64_t *number)
 {
     const uint8_t *bytes;
+    if (!answer_may_be_number(item)) return false;
     size_t n = store_value_span(op, item, 0, &bytes);
-    return n > 0 && text_read_unsigned(bytes, n, number);
+    return text_read_unsigned(bytes, n, number);
 }
 
 /* Another item of that length, of which all but the number is blank. */

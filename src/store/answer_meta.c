@@ -122,11 +122,12 @@ void meta_put_echo(struct meta *m, const uint8_t *flag, size_t len)
     if (*flag == 'O') meta_put_opaque(m, flag, len);
 }
 
+/* What has just ended has no second left; memcached gives a number that has wrapped. */
 void meta_put_ttl(struct meta *m, const struct store_item *item)
 {
-    int64_t expires = store_item_expires(item);
+    int64_t expires = store_item_expires(item), left = expires - m->op->now;
     meta_put_letter(m, 't');
-    m->at += text_write_signed(m->at, expires ? expires - m->op->now : -1);
+    m->at += text_write_signed(m->at, expires == 0 ? -1 : left < 0 ? 0 : left);
 }
 
 void meta_say(struct meta *m, enum answer_line line, enum response_kind kind)
@@ -149,7 +150,6 @@ static struct store_item *vivify(struct meta *m)
 {
     struct store_item *item = store_make(m->op, 0);
     if (!item) return NULL;
-    store_set_expires(m->op, item, meta_expiry(m, m->vivify_ttl));
     store_put(m->op, item);
     if (m->new_cas) store_set_cas(m->op, item, m->new_cas);
     m->was_made = m->has_won = m->by->a->has_made = true;
@@ -171,12 +171,16 @@ static bool is_to_be_renewed(const struct meta *m, const struct store_item *item
            expires < meta_expiry(m, m->recache_below);
 }
 
+/* N and T count where they stand among the flags. */
 static void put_get_flag(struct meta *m, struct store_item *item, const uint8_t *flag, size_t len)
 {
     switch (*flag) {
     case 'O': meta_put_opaque(m, flag, len); return;
     case 'k': meta_put_key(m, shows_base64(m, item)); return;
     case 'T': store_set_expires(m->op, item, meta_expiry(m, m->ttl)); return;
+    case 'N':
+        if (m->was_made) store_set_expires(m->op, item, meta_expiry(m, m->vivify_ttl));
+        return;
     case 's': meta_put_number(m, 's', store_item_value_len(item)); return;
     case 't': meta_put_ttl(m, item); return;
     case 'c': meta_put_number(m, 'c', store_item_cas(item)); return;

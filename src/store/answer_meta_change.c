@@ -179,10 +179,10 @@ static void count_missing(struct meta *m, bool is_down)
 
 void meta_count(struct meta *m)
 {
-    bool is_down = m->mode == 'D' || m->mode == 'd' || m->mode == '-';
+    bool is_down = m->mode == 'D' || m->mode == '-';
     struct answer_counting how = {.is_down = is_down, .delta = m->delta, .new_cas = m->new_cas};
     uint64_t number;
-    if (m->mode && !is_down && m->mode != 'I' && m->mode != 'i' && m->mode != '+') {
+    if (m->mode && !is_down && m->mode != 'I' && m->mode != '+') {
         answer_say(m->by, ANSWER_BAD_COUNT_MODE);
         return;
     }
@@ -191,7 +191,7 @@ void meta_count(struct meta *m)
         count_missing(m, is_down);
         return;
     }
-    if (m->has_cas && m->cas && store_item_cas(item) != m->cas) {
+    if (m->cas && store_item_cas(item) != m->cas && answer_may_be_number(item)) {
         META_SAY(m, EX);
         return;
     }

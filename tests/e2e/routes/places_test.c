@@ -392,6 +392,8 @@ static const char *const kinds[][2] = {
     {"LEVELS", "l1_l2"},
     {"THROUGH", "l1_l2"},
     {"SPOOL", "spool_deletes"},
+    {"LEASE", "lease"},
+    {"ABSENT", "lease"},
     {"PREFIX", "by_prefix"},
     {"ROUTE", "by_route_prefix"},
     {"COMMAND", "by_command"},

@@ -25,8 +25,12 @@ static struct beside *begin(void)
 {
     struct beside *b = stage_memory(sizeof *b);
     b->memcached = clocked_start();
-    fake_server_init(&b->server, 512 << 20);
-    b->server.max_value = 1024 * 1024;
+    struct store_settings settings = {512 << 20, 1024 * 1024, STORE_POLICY_LRU};
+    fake_server_init(&b->server, STORE_LEAST);
+    store_destroy(b->server.store);
+    b->server.store = store_create(&settings);
+    assert_non_null(b->server.store);
+    b->server.max_value = settings.max_value;
     b->server.now = clocked_now(b->memcached);
     return b;
 }
@@ -65,6 +69,24 @@ static void print(const char *name, const struct octets *o)
     free(text);
 }
 
+/* The time to live of what has just ended is 32 bits of a number below 0 for memcached, and 0 for a store. */
+static void mend_ttl(struct octets *answer)
+{
+    const char *at = octets_at(answer);
+    struct octets mended = {0};
+    for (const char *found; (found = strstr(at, " t"));) {
+        size_t digits = strspn(found + 2, "0123456789");
+        bool has_wrapped = digits == 10 && strtoul(found + 2, NULL, 10) > INT32_MAX;
+        octets_add(&mended, at, (size_t)(found - at));
+        octets_add(&mended, found, has_wrapped ? 2 : digits + 2);
+        if (has_wrapped) octets_add(&mended, "0", 1);
+        at = found + 2 + digits;
+    }
+    octets_add(&mended, at, octets_n(answer) - (size_t)(at - octets_at(answer)));
+    octets_release(answer);
+    *answer = mended;
+}
+
 static void show_history(const struct beside *b)
 {
     fprintf(stderr, "SEED=%u PLAYS=1\n", b->seed);
@@ -76,6 +98,7 @@ static void compare(struct beside *b, struct octets *request)
 {
     struct octets server = {0}, ours = {0};
     clocked_asks(b->memcached, octets_at(request), octets_n(request), &server);
+    mend_ttl(&server);
     ask_store(b, octets_at(request), octets_n(request), &ours);
     if (!are_equal(&server, &ours)) {
         show_history(b);
@@ -127,7 +150,8 @@ static unsigned long long stat_of(const struct octets *stats, const char *name)
     return strtoull(strchr(line + 5, ' ') + 1, NULL, 10);
 }
 
-/* But for those that `align` has counted; and memcached without its threads has removed what was flushed before anyone looks for it. */
+/* But for those that `align` has counted. A memcached without its threads removes some of what has expired or was flushed before anyone
+ * looks for it. A number in a long value is stored again, which memcached changes in place. */
 static void compare_counts(struct beside *b, const struct octets *server_before,
                            const struct octets *store_before)
 {
@@ -142,7 +166,9 @@ static void compare_counts(struct beside *b, const struct octets *server_before,
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         unsigned long long direct = stat_of(&server, names[i]) - stat_of(server_before, names[i]);
         unsigned long long counted = stat_of(&ours, names[i]) - stat_of(store_before, names[i]);
-        if (direct == counted || i == STORE_COUNT_get_flushed) continue;
+        if (i == STORE_COUNT_get_flushed || i == STORE_COUNT_get_expired) continue;
+        if (i == STORE_COUNT_store_too_large) continue; /* the parser has refused most of them */
+        if (direct == counted || (i == STORE_COUNT_N && direct < counted)) continue;
         show_history(b);
         stage_fails("%s: memcached has counted %llu, the store %llu", names[i], direct, counted);
     }
@@ -165,7 +191,7 @@ static void play_one(struct beside *b, unsigned seed)
         a.now = b->server.now;
         a.cas = b->server.store->cas;
         if (random_below(&a.seed, 25) == 0) move(b, 1 + random_below(&a.seed, 6));
-        if (random_below(&a.seed, 400) == 0) move(b, 2000000);
+        if (random_below(&a.seed, 5000) == 0) move(b, 2000000);
         bool is_flush = asked_store_make(&a, &request);
         compare(b, &request);
         if (!is_flush) continue;
