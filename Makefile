@@ -27,7 +27,9 @@ CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o $B/obj/
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 # These once more, with TLS between moongate and its servers: see tests/lib/overtls.h.
 OVERTLS  := e2e/protocol/framing e2e/servers/dialect
-TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test)
+# These once more, with stores of moongate's own in place of servers: see tests/lib/places.h.
+INSTORES := e2e/routes/places e2e/routes/places_commands
+TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test) $(INSTORES:%=$B/tests/%_stores_test)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
@@ -37,7 +39,8 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 # --- how ----------------------------------------------------------------------------------------
 
 PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto libzstd
-PKGFLAGS = $(shell pkg-config --cflags $(PKG))
+# libcurl is loaded by those who need it: discovery/http_client.h.
+PKGFLAGS = $(shell pkg-config --cflags $(PKG) libcurl)
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -127,6 +130,9 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ) $(SPOKEN)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
 $B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
+	@ln -f $< $@
+
+$B/tests/e2e/%_stores_test: $B/tests/e2e/%_test
 	@ln -f $< $@
 
 # They read what a daemon records.
@@ -260,6 +266,12 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
+# One compares caches: it holds the store, and streams of requests that tests have too.
+RATES := $(addprefix $B/obj/tests/,bench/rates.o lib/trace.o $(patsubst tests/%.c,%.o,$(wildcard tests/lib/simulated*.c)))
+$B/bench/rates: $(RATES) $(CORE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
 $B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
@@ -295,6 +307,10 @@ bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and
 bench-move: $B/moongate $B/bench/load ## what recording and copying cost the service, how fast copy and replay are; MOVE='record copy': some cases
 	@sh deps/check bench
 	@MOONGATE=$B/moongate LOAD=$B/bench/load tests/bench/move $(MOVE)
+
+bench-store: $B/moongate $B/bench/load $B/bench/rates ## how often the store hits, what fits into it, CPU for a request, beside a memcached; STORE='memory cpu': some cases
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load RATES=$B/bench/rates tests/bench/store $(STORE)
 
 # --- the rest -----------------------------------------------------------------------------------
 
@@ -337,4 +353,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-words man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-move bench-store bench-words man deb deb-test install clean help

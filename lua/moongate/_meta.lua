@@ -139,7 +139,7 @@
 ---@field hash_stop string?        only what stands before it is hashed
 ---@field unhashed_prefix string?  keys that begin with it are hashed without it
 ---@field discover string?         a URL, in place of servers
----@field discover_interval number?  seconds between questions to a configuration endpoint
+---@field discover_interval number?  seconds between questions to a configuration endpoint, or checks that etcd answers
 ---@field discover_timeout number?   seconds for its answer
 ---@field discover_debounce number?  seconds that a change must last before it is used
 ---@field discover_shrink boolean?   more than half of the servers may go at once

@@ -152,6 +152,14 @@
 ---@field replace string[]?  { old, new }: the beginning old becomes new
 ---@field suffix string?  put after every key
 
+---@class moongate.LeaseOptions: moongate.Children
+---@field ttl integer       seconds that a placeholder lives
+---@field wait number?      seconds that a client waits for the set of another one
+---@field stale integer?    seconds that an item is kept after its time, or after a delete
+---@field refresh integer?  seconds before the end of an item's time in which one client is to store it again
+---@field waiting integer?  clients that wait at once, in each worker
+---@field without_meta ("error"|"plain")?  what reads get from servers that know no meta commands
+
 ---@class moongate.NegativeCacheOptions: moongate.Children
 ---@field ttl number?  seconds that a miss is remembered; may stand as the last item
 ---@field keys integer?  misses remembered at most, in each worker
@@ -351,6 +359,11 @@ function mg.key_split(spec) end
 ---@param spec moongate.LatestOptions
 ---@return moongate.Value
 function mg.latest(spec) end
+
+---Of many clients that miss a key one gets the miss, and the others wait for what it stores.
+---@param spec moongate.LeaseOptions
+---@return moongate.Value
+function mg.lease(spec) end
 
 ---Writes a line to the log for each request, or for a share of them.
 ---@param spec moongate.LogRequestsOptions

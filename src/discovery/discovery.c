@@ -2,7 +2,7 @@
  *
  * A pool gives a URL, and this floor keeps a list of servers for it. Where the list comes from is the business of a source:
  * DNS records (discovery_names.c, over resolver.c), a file (discovery_file.c), the configuration endpoint of a managed
- * cluster (discovery_elasticache.c). When the list is replaced, and by what, is decided here alone, so the rules are the
+ * cluster (discovery_elasticache.c), keys of etcd (discovery_etcd.c). When the list is replaced, and by what, is decided here alone, so the rules are the
  * same for all kinds.
  *
  * The path of a list:
@@ -26,7 +26,8 @@
  * What happens when an answer is
  *
  * - empty: discovered_settle refuses it, and it counts as a failure.
- * - wrong (does not parse, port 0, half of a file): a failure. A list is adopted whole or not at all.
+ * - wrong (does not parse, port 0, half of a file): a failure. A list is adopted whole or not at all; but a key of etcd is written for
+ *   itself, by the server that it is about, so one that is wrong is left out, and the failure names it (discovery_found_part).
  * - late, or never comes: the source has its own timeout and its own retries; here nothing changes.
  *
  * What must never happen: a failure that takes servers away. The last good list stays for as long as the process lives, and
@@ -188,24 +189,30 @@ static void hold_back(struct discovery *d, struct discovered_list *list)
 }
 
 /* An answer that is usable ends a failure, also when the list has not changed. Checks of a script do not log. */
-static void note_success(struct discovery *d)
+static void note_success(struct discovery *d, const char *missing)
 {
     d->is_answered = true;
+    if (missing) {
+        if (strncmp(d->reason, missing, sizeof d->reason - 1) == 0) return;
+        snprintf(d->reason, sizeof d->reason, "%s", missing);
+        if (d->set->loop) log_warn("discovery %s: %s", d->url, d->reason);
+        return;
+    }
     if (d->reason[0] && d->set->loop) log_info("discovery %s: recovered", d->url);
     d->reason[0] = '\0';
 }
 
 /* The current list again, the first one, or a change. A list equal to the pending one goes on waiting, or stays refused. */
-void discovery_found(struct discovery *d, struct discovered_list *list)
+void discovery_found_part(struct discovery *d, struct discovered_list *list, const char *missing)
 {
-    assert(discovery_sane(d));
+    assert(discovery_sane(d) && (!missing || missing[0]));
     const char *wrong = discovered_settle(list);
     if (wrong) {
         discovery_failed(d, wrong);
         discovered_release(list);
         return;
     }
-    note_success(d);
+    note_success(d, missing);
     if (discovered_equal(list, &d->current)) {
         if (d->set->loop) ev_timer_stop(d->set->loop, &d->debounce);
         d->pending_since = 0;
@@ -218,6 +225,11 @@ void discovery_found(struct discovery *d, struct discovered_list *list)
     }
     discovered_release(list);
     assert(discovery_sane(d));
+}
+
+void discovery_found(struct discovery *d, struct discovered_list *list)
+{
+    discovery_found_part(d, list, NULL);
 }
 
 void discovery_failed(struct discovery *d, const char *reason)

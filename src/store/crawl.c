@@ -11,7 +11,7 @@
 #include "store/shard.h"
 #include "store/store.h"
 
-enum { EPOCHS = 256, CRAWL_AT_ONCE = 64, CRAWL_CALLS = 200, WALK_AT_ONCE = 64 };
+enum { EPOCHS_MOST = 200, CRAWL_AT_ONCE = 64, CRAWL_CALLS = 200, WALK_AT_ONCE = 64 };
 
 /* --- flush ----------------------------------------------------------------------------------------- */
 
@@ -37,7 +37,8 @@ static void make_epochs_free(struct store *s, int64_t now)
     uint32_t epoch = (uint32_t)__atomic_load_n(&s->flush, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < s->shards_n; i++) {
         struct store_shard *shard = store_shard_at(s, i);
-        while (epoch - __atomic_load_n(&shard->clean_epoch, __ATOMIC_ACQUIRE) >= EPOCHS - 56)
+        while (!shard->is_closed &&
+               epoch - __atomic_load_n(&shard->clean_epoch, __ATOMIC_ACQUIRE) >= EPOCHS_MOST)
             (void)store_crawl(s, now, shard->buckets_n);
     }
 }
@@ -76,11 +77,10 @@ static void crawl_bucket(struct store *s, struct store_shard *shard, uint32_t i,
 static bool has_work(struct store *s, const struct store_shard *shard, int64_t now)
 {
     uint32_t epoch = (uint32_t)__atomic_load_n(&s->flush, __ATOMIC_ACQUIRE);
-    return shard->crawl_at != 0 || shard->soonest <= now ||
-           (shard->clean_epoch != epoch && shard->items > 0);
+    return shard->crawl_at != 0 || shard->soonest <= now || shard->clean_epoch != epoch;
 }
 
-/* The next part of the shard's pass. Returns the steps that it took; *ended: the pass has. */
+/* The next part of the shard's pass. If the process dies in here, the next one looks at the bucket again: `soonest` is never too late. Returns the steps that it took; *ended: the pass has. */
 static uint32_t crawl_shard(struct store *s, struct store_shard *shard, int64_t now, uint32_t steps,
                             bool *ended)
 {
@@ -88,9 +88,10 @@ static uint32_t crawl_shard(struct store *s, struct store_shard *shard, int64_t 
     if (shard->crawl_at == 0) {
         shard->pass_epoch = (uint32_t)__atomic_load_n(&s->flush, __ATOMIC_ACQUIRE);
         shard->soonest_next = UINT32_MAX;
+        if (shard->items == 0) shard->crawl_at = shard->buckets_n;
     }
-    for (; n < steps && shard->crawl_at < shard->buckets_n; n++)
-        crawl_bucket(s, shard, shard->crawl_at++, now);
+    for (; n < steps && shard->crawl_at < shard->buckets_n; n++, shard->crawl_at++)
+        crawl_bucket(s, shard, shard->crawl_at, now);
     *ended = shard->crawl_at == shard->buckets_n;
     if (!*ended) return n;
     shard->crawl_at = 0;

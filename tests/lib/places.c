@@ -1,5 +1,6 @@
 #include "lib/places.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,8 @@ const struct policy_row policy_rows[] = {
     {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }",                                 'b', GETS_DELETE, TELLS},
     {"l1_l2", "mg.l1_l2 { a, b }",                                               'b', GETS_DELETE, TELLS},
     {"latest", "mg.latest { a, b, on = { 'error', 'miss' }, host = 'y' }",       'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01 }",                           'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01, stale = 60, refresh = 30 }", 'a', NOTHING, TELLS},
     {"log_requests", "mg.log_requests { a }",                                    'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",   'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",   'a', IS_LEFT, TELLS},
@@ -83,12 +86,44 @@ const struct policy_row policy_rows[] = {
 const size_t policy_rows_n = sizeof policy_rows / sizeof *policy_rows;
 
 static const char *addresses[2], *silent, *folder;
-static const double DELAYED = 0.02; /* seconds: more than any row's delay */
+static const double DELAYED = 0.006; /* seconds: more than any row's delay */
 
 /* --- opening ----------------------------------------------------------------------------------- */
 
+bool places_are_stores(void)
+{
+    static const char end[] = "_stores_test";
+    const char *name = program_invocation_short_name;
+    size_t len = strlen(name);
+    return len >= strlen(end) && strcmp(name + len - strlen(end), end) == 0;
+}
+
+bool places_take(const struct policy_row *row)
+{
+    bool wants_pools = strstr(row->route, "mg.each") || strstr(row->route, "mg.spool_deletes");
+    return !wants_pools || !places_are_stores();
+}
+
+/* Each store has a listener of its own. */
+static const char *script_of_stores(const struct policy_row *row, char dead)
+{
+    return textf(
+        MG "local function place(name, is_dead)\n"
+           "  local store = mg.store { size = '1m', name = name }\n"
+           "  mg.listen { 'unix:%s/' .. name .. '.sock', store }\n"
+           "  return is_dead and mg.pool { '%s', name = name } or store\n"
+           "end\n"
+           "local a, b = place('a', %s), place('b', %s)\n"
+           "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
+           "mg.listen { 'unix:%s/by.sock', mg.by_prefix { { ['settle:a'] = a, ['settle:b'] = b },\n"
+           "  default = %s } }\n",
+        folder, address_of_nobody(), dead == 'a' ? "true" : "false", dead == 'b' ? "true" : "false",
+        silent, folder, row ? row->route : "a");
+}
+
 static const char *script(const struct policy_row *row, char dead)
 {
+    if (places_are_stores()) return script_of_stores(row, dead);
     const char *a = dead == 'a' ? address_of_nobody() : addresses[0];
     const char *b = dead == 'b' ? address_of_nobody() : addresses[1];
     return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
@@ -99,20 +134,27 @@ static const char *script(const struct policy_row *row, char dead)
                  a, b, silent, folder, row ? row->route : "a");
 }
 
+static struct client *connects(const struct places *p)
+{
+    return places_are_stores() ? client_connects_to(textf("unix:%s/by.sock", folder))
+                               : client_connects(p->m);
+}
+
 /* The second server has stored much more: its cas counter is far ahead. */
 struct places *places_open(void)
 {
     struct places *p = stage_memory(sizeof *p);
+    bool are_stores = places_are_stores();
     silent = backend_address(backend_listens());
     folder = program_folder();
-    for (int i = 0; i < 2; i++) {
-        addresses[i] = memcached_address(memcached_start(NULL));
-        p->of[i] = client_connects_to(addresses[i]);
-    }
+    for (int i = 0; i < 2; i++)
+        addresses[i] = are_stores ? textf("unix:%s/%c.sock", folder, 'a' + i)
+                                  : memcached_address(memcached_start(NULL));
+    p->m = moongate_start(script(NULL, 0), NULL);
+    for (int i = 0; i < 2; i++) p->of[i] = client_connects_to(addresses[i]);
     for (int i = 0; i < 5000; i++) client_sends(p->of[1], "set x 0 0 1 noreply\r\nx\r\n");
     client_sees_nothing_more(p->of[1]);
-    p->m = moongate_start(script(NULL, 0), NULL);
-    p->by = client_connects(p->m);
+    p->by = connects(p);
     return p;
 }
 
@@ -120,7 +162,7 @@ struct places *places_open(void)
  * compared. The one that is to stay may come while another is in flight, and go to b itself. */
 static void fill_up(struct places *p)
 {
-    struct client *stays = client_connects(p->m);
+    struct client *stays = connects(p);
     double end = stage_now() + stage_deadline();
     do {
         client_sends(stays, "get stuck\r\n");
@@ -183,15 +225,32 @@ const char *places_without_key(const struct places *p, const char *answer)
     }
 }
 
-/* The pools, and so their connections, are those of the route. Each round is one step further: what a server was asked before has been answered, and what moongate does upon that answer is
- * on its way. Where a route delays answers, that time must have passed before. */
+/* The pools, and so their connections, are those of the route: what a server was asked before has been answered. */
+static void step(struct places *p)
+{
+    places_ask(p->by, "get settle:a\r\nget settle:b\r\n");
+}
+
+static bool is_compared(struct places *p)
+{
+    const char *waiting = strstr(places_ask(p->by, "stats comparisons\r\n"), ":waiting ");
+    return waiting && strncmp(waiting, ":waiting 0|", 11) != 0;
+}
+
+/* Each step is one further: what moongate does upon the answers of the one before is on its way. A comparison that differs asks again
+ * after a pause; where a route delays answers, they have come after the first step, and their time must pass. Only then the steps count. */
 void places_settle(struct places *p)
 {
     enum { STEPS = 6 };
     if (!strstr(p->row->route, " b")) return;
-    double end = stage_now() + (strstr(p->row->route, "mg.delay") ? DELAYED : 0);
-    for (int round = 0; round < STEPS || stage_now() < end; round++)
-        places_ask(p->by, "get settle:a\r\nget settle:b\r\n");
+    step(p);
+    double now = stage_now(), delayed = strstr(p->row->route, "mg.delay") ? now + DELAYED : now;
+    while (stage_now() < delayed) step(p);
+    while (strstr(p->row->route, "mg.compare") && is_compared(p)) {
+        if (stage_now() > now + stage_deadline()) stage_fails("the comparison is never over");
+        step(p);
+    }
+    for (int i = 1; i < STEPS; i++) step(p);
 }
 
 void places_cell(struct places *p, const char *in)

@@ -49,6 +49,11 @@ struct places {
 
 struct places *places_open(void);
 
+/* The program's name ends with _stores_test: a and b are stores of moongate's own (the Makefile makes such names). Then a policy that wants
+ * pools is left out. */
+bool places_are_stores(void);
+bool places_take(const struct policy_row *row);
+
 /* From now on it is about that policy; `dead`: the name of the place that is dead, or 0. */
 void places_have(struct places *p, const struct policy_row *row, char dead);
 

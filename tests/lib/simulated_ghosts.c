@@ -1,4 +1,4 @@
-/* Policies that remember keys of items that went: 2Q, S3-FIFO, and S3-FIFO with a queue that adapts, as the store has it. */
+/* Policies that remember keys of items that went: 2Q, S3-FIFO, and S3-FIFO with a queue that adapts, as in the store. */
 #include <stdlib.h>
 
 #include "lib/simulated_state.h"

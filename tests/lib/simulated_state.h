@@ -1,4 +1,4 @@
-/* What the files of simulated caches share: a cache's items and queues. The cache owns all of it. */
+/* simulated_state: what the files of simulated caches share: the items and queues of a cache, which owns all of it. */
 #ifndef LIB_SIMULATED_STATE_H
 #define LIB_SIMULATED_STATE_H
 

@@ -10,7 +10,8 @@
 #include "lib/moongate.h"
 
 #define EACH_ROW(row)                                                                              \
-    for (const struct policy_row *row = policy_rows; row < policy_rows + policy_rows_n; row++)
+    for (const struct policy_row *row = policy_rows; row < policy_rows + policy_rows_n; row++)     \
+        if (places_take(row))
 #define EACH(form, forms) for (const char *const *form = forms; *form; form++)
 
 static const unsigned long NO_CAS = 9223372036854775807;
@@ -358,10 +359,8 @@ static void a_large_value_is_stale_as_a_whole(void **state)
 
 static bool has_row(const char *policy)
 {
-    EACH_ROW(row)
-    {
-        if (strcmp(row->policy, policy) == 0) return true;
-    }
+    for (size_t i = 0; i < policy_rows_n; i++)
+        if (strcmp(policy_rows[i].policy, policy) == 0) return true;
     return false;
 }
 
@@ -378,7 +377,7 @@ static void every_policy_has_a_row(void **state)
 }
 
 /* Kinds that C runs, and a policy that is made of each; and those that have no children. */
-static const char childless[] = " POOL FUNCTION MISS FAIL ASYNC ";
+static const char childless[] = " POOL STORE FUNCTION MISS FAIL ASYNC ";
 static const char *const kinds[][2] = {
     {"FAILOVER", "failover"},
     {"FILL", "warm_up"},
@@ -393,6 +392,8 @@ static const char *const kinds[][2] = {
     {"LEVELS", "l1_l2"},
     {"THROUGH", "l1_l2"},
     {"SPOOL", "spool_deletes"},
+    {"LEASE", "lease"},
+    {"ABSENT", "lease"},
     {"PREFIX", "by_prefix"},
     {"ROUTE", "by_route_prefix"},
     {"COMMAND", "by_command"},

@@ -35,6 +35,7 @@ static const char *const routes[] = {
     "mg.hedge { a, b }",
     "mg.key_split { a, replicas = 4 }",
     "mg.latest { a, b }",
+    "mg.lease { a, ttl = 30, wait = 0.001 }",
     "mg.log_requests { a }",
     "mg.migrate { a, b, start = os.time() - 10, interval = 3600 }",
     "mg.modify_key { a, add = 'v2:' }",

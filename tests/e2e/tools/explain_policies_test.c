@@ -148,6 +148,20 @@ static const struct row rows[] = {
     {"latest", "mg.latest { a, b, host = 'y' }", "get k",
      "a@1: get k\n"
      "b@2, on an error of a: get k\n"},
+    {"lease", "mg.lease { a, ttl = 30 }", "get k",
+     "a@1: get k\n"
+     "a@1, on a miss of a: mg k v f c t k N30\n"},
+    {"lease", "mg.lease { a, ttl = 30, stale = 60, refresh = 9 }", "get k",
+     "a@1: mg k v f c t k\n"
+     "a@1, on a miss of a: mg k v f c t k N30 R70\n"},
+    {"lease", "mg.lease { a, ttl = 30, stale = 60 }", "set k 0 5 1",
+     "a@1: set k 0 65 1\n"
+     "a@1, in the background, on an error of a: mg k s f c t k\n"},
+    {"lease", "mg.lease { a, ttl = 30 }", "append k 0 0 1",
+     "a@1: mg k s f c t k\n"
+     "a@1, on a hit of a: ms k 1 MA C0\n"},
+    {"lease", "mg.lease { a, ttl = 30 }", "add k 0 0 1",
+     "a@1: add k 0 0 1\n"},
     {"log_requests", "mg.log_requests { a, share = 0.5 }", "get k",
      "a@1: get k\n"},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 3e8 }", "delete k",

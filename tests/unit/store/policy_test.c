@@ -117,7 +117,8 @@ static void one_step(struct model *m, struct store_item **items, uint32_t key)
         assert_int_equal(evicted(), key);
         items[key] = NULL;
     } else if (what == 2) {
-        items[key] = item_made(key, 100 + key, 0);
+        items[key] = item_made(key, 100 + (uint32_t)rand() % 100, 0);
+        m->bytes[item->links.queue - 1] += store_item_bytes(items[key]) - store_item_bytes(item);
         policy_replace(shard, item, items[key]);
         undo_commit(shard);
         item_freed(item);
@@ -167,7 +168,7 @@ static void what_is_asked_for_once_does_not_push_out_what_is_used(void **state)
 
 static void a_key_that_comes_back_soon_comes_into_the_main_queue(void **state)
 {
-    shard_make(STORE_POLICY_DEFAULT, 1 << 16);
+    shard_make(STORE_POLICY_DEFAULT, 1 << 18);
     for (uint32_t key = 1; key <= 100; key++) added(key, 100);
     assert_int_equal(evicted(), 1);
     assert_int_equal(evicted(), 2);
