@@ -39,7 +39,8 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 # --- how ----------------------------------------------------------------------------------------
 
 PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto libzstd
-PKGFLAGS = $(shell pkg-config --cflags $(PKG))
+# libcurl is loaded by those who need it: discovery/http_client.h.
+PKGFLAGS = $(shell pkg-config --cflags $(PKG) libcurl)
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 TESTLIBS = -lev -lcmocka -lm $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -178,11 +179,11 @@ $B/tests/fuzz/recording_fuzz: $(RECORDS:src/%.c=$B/obj/%.o)
 $B/fuzz/recording_fuzz: $(RECORDS)
 $(RECORD_FUZZ): FUZZLIBS = $(LIBS)
 
-# A store.
+# A store, and its answers.
 STORED := $(filter src/base/% src/placement/% src/store/%,$(SRC))
-STORE_FUZZ := $B/tests/fuzz/store_fuzz $B/fuzz/store_fuzz
-$B/tests/fuzz/store_fuzz: $(STORED:src/%.c=$B/obj/%.o)
-$B/fuzz/store_fuzz: $(STORED)
+STORE_FUZZ := $(foreach t,store_fuzz answer_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+$(filter $B/tests/fuzz/%,$(STORE_FUZZ)): $(STORED:src/%.c=$B/obj/%.o)
+$(filter $B/fuzz/%,$(STORE_FUZZ)): $(STORED)
 $(STORE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Who may be a client.

@@ -44,6 +44,9 @@ struct writer writer_private(void);
 /* The slots of a key, and of the key `shown` that the client sent (NULL: they are the same). */
 writes_pair writes_pair_of(const void *key, size_t len, const void *shown, size_t shown_len);
 
+/* The slots will be looked at soon: fetches them from memory. */
+void writes_fetch(const struct writer *w, writes_pair pair);
+
 /* begin: a write is about to be sent. end: it was answered. lose: its connection has ended, so the server may still carry it out.
  * Each begin has one end or one lose. `now` in monotonic seconds, as everywhere here. */
 void writes_begin(const struct writer *w, writes_pair pair);

@@ -18,6 +18,7 @@ extern const struct discovery_source discovery_from_srv;
 extern const struct discovery_source discovery_from_dns;
 extern const struct discovery_source discovery_from_file;
 extern const struct discovery_source discovery_from_elasticache;
+extern const struct discovery_source discovery_from_etcd;
 
 /* The discovery of this URL with these settings: the existing one, or a new one, which the source fills. Adds a reference,
  * which belongs to the caller. url and parsed are the same URL; both are copied. */
@@ -33,6 +34,9 @@ struct discoveries *discovery_set(const struct discovery *d);
 
 /* Reports an answer: the whole list, in any order. Empties *list: its items belong to the discovery now, or are freed. */
 void discovery_found(struct discovery *d, struct discovered_list *list);
+
+/* The same for a list without what could not be read: `missing` names that, and stands where a failure does. NULL: nothing is missing. */
+void discovery_found_part(struct discovery *d, struct discovered_list *list, const char *missing);
 
 /* Reports that there was no answer, or not a usable one. The reason is not empty, and is copied. */
 void discovery_failed(struct discovery *d, const char *reason);

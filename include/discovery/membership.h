@@ -50,7 +50,8 @@ enum member_status member_next_in_config(struct member_reader *r, struct server_
     X(SRV, "dns+srv://", "the SRV records of a name")                                              \
     X(DNS, "dns://", "the addresses of a name")                                                    \
     X(FILE, "file://", "the lines of a file")                                                      \
-    X(ELASTICACHE, "elasticache://", "what a configuration endpoint answers")
+    X(ELASTICACHE, "elasticache://", "what a configuration endpoint answers")                      \
+    X(ETCD, "etcd://", "the keys of etcd below a prefix")
 
 enum discovery_kind {
 #define X(name, scheme, meaning) DISCOVERY_##name,
@@ -58,11 +59,20 @@ enum discovery_kind {
 #undef X
 };
 
+enum { DISCOVERY_HOSTS_MAX = 8, ETCD_PORT = 2379 };
+
+struct discovery_host {
+    char host[ADDR_HOST_MAX];
+    uint16_t port;
+};
+
 struct discovery_url {
     enum discovery_kind kind;
-    char host[ADDR_HOST_MAX]; /* of all but FILE */
+    char host[ADDR_HOST_MAX]; /* of SRV, DNS and ELASTICACHE */
     uint16_t port;            /* of DNS and ELASTICACHE */
-    char path[512];           /* of FILE */
+    char path[512]; /* of FILE; of ETCD the prefix of the keys: it begins and ends with a slash */
+    struct discovery_host hosts[DISCOVERY_HOSTS_MAX]; /* of ETCD: its endpoints */
+    uint32_t hosts_n;
 };
 
 /* NULL, or a sentence that says what is wrong. */

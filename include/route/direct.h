@@ -23,6 +23,9 @@ struct direct {
 
 /* What a kind of flow can do without one. */
 struct direct_kind {
+    /* Gives r's receiver the result at once, whatever the children are. False: nothing has changed. NULL: it never can. */
+    bool (*answer)(struct turn *t, const struct generation *g, const struct route *route,
+                   const struct request *r);
     /* Begins r, whose receiver gets the result, perhaps before this returns; children[0] is a leaf (route/leaf.h). False: nothing has changed, and a
      * flow is to be made. */
     bool (*begin)(struct turn *t, struct generation *g, const struct route *route,

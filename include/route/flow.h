@@ -167,7 +167,7 @@ void leg_result(void *owner, uint32_t place, const struct result *result);
 
 /* As route/kinds.c finds them. */
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
-    flow_limit, flow_negative, flow_log, flow_fill, flow_levels, flow_through, flow_compare,
-    flow_spool;
+    flow_limit, flow_near, flow_negative, flow_log, flow_fill, flow_levels, flow_through,
+    flow_compare, flow_spool, flow_lease, flow_lease_write;
 
 #endif

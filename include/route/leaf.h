@@ -10,6 +10,8 @@
 
 #include "route/send.h"
 
+struct store_answer;
+
 static inline bool route_is_leaf(const struct route *route)
 {
     return route->kind <= ROUTE_STORE;
@@ -19,6 +21,10 @@ static inline bool route_is_leaf(const struct route *route)
  * blob. A write counts in base/writes.h as one that a server carries out. */
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
                    void *owner);
+
+/* Gives `done` that answer to r, as the event of a call, and gives back its blob. */
+void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, call_done_fn *done,
+               void *owner);
 
 /* Sends r to that leaf, as send_to_pool says. A store streams nothing. */
 static inline void send_to_leaf(struct turn *t, const struct route *leaf, const struct request *r,

@@ -31,13 +31,17 @@ enum route_kind {
     ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
-    ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
-    ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_NEAR, /* the first child; copies of what it has are in the second, a store: seconds, share; word: text: its name there */
+    ROUTE_LOG,  /* the child; a line in the log when it has answered: burst lines a second */
+    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
     ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
                      fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
     ROUTE_COMPARE, /* the first child; the second gets reads, too, and both answers are compared: most_in_flight, seconds;
                       word: the name under which it is counted */
     ROUTE_THROUGH, /* the first child, then a cache: the second child gets what it has stored, the third a delete where it has not */
+    ROUTE_LEASE, /* reads of the first child, of which one that misses gets the miss, and others wait: seconds, after, before, within,
+                    most_in_flight, cap; the second child gets mg that does more than to read */
+    ROUTE_ABSENT, /* all others, to which placeholders of the first child are absent: seconds, after, before, cap */
     ROUTE_SPOOL, /* deletes to the child, a pool; those that fail are kept on the disk: words: the folder */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
@@ -82,15 +86,16 @@ struct route_options {
     uint32_t order; /* FAILOVER: enum route_order */
     uint32_t wait;  /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
-    uint32_t most_in_flight; /* LIMIT; COMPARE: comparisons */
+    uint32_t most_in_flight; /* LIMIT; COMPARE: comparisons; LEASE: reads that wait */
     uint32_t keys;           /* NEGATIVE: remembered at most */
     uint32_t match;          /* PREFIX: enum route_match */
     uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
     uint32_t edit;           /* KEY: enum route_edit */
     uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
     uint32_t place; /* FILL, LEVELS: distinguishes copies in the child from those in other places */
-    uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
-    uint32_t first; /* SHARE: keys whose server in the third child, a pool, has this number */
+    uint32_t
+        cap; /* EXPTIME: 1: only where it would be longer; LEASE, ABSENT: 1: a plain pool where servers know no meta */
+    uint32_t first;       /* SHARE: keys whose server in the third child, a pool, has this number */
     uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
     uint32_t reads;       /* SHARE: 1: of requests that only read */
     uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
@@ -99,11 +104,12 @@ struct route_options {
     int32_t hash;
     double seed; /* HASH */
     double
-        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
-    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
-    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
-    double before; /* DELAY: seconds */
-    double after;  /* DELAY: seconds */
+        seconds; /* EXPTIME; NEGATIVE, NEAR: how long; FILL: how long an old copy may live in the child; COMPARE: before a second look */
+    double
+        share; /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all; NEAR: that a key must have to be copied; below 0: any key is */
+    double burst;      /* FAILOVER: so many more at once; LOG: lines a second */
+    double before;     /* DELAY: seconds; LEASE: how long before its end an item may be renewed */
+    double after;      /* DELAY: seconds; LEASE: how long items are kept beyond their end */
     double percentile; /* HEDGE: of the child's times, 0..1 */
     double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
     double most;       /* HEDGE: and at most; SHARE: to here */
@@ -158,6 +164,7 @@ struct generation {
     struct route **routes;
     uint32_t routes_n;
     uint32_t references;
+    uint64_t digest; /* of the script, with all that it was made of */
     struct leg *undecided,
         **undecided_end;             /* requests that wait to be put to a function of the script */
     struct flow *ready, **ready_end; /* functions of the script that waited and may go on */

@@ -16,11 +16,12 @@
 #include "net/outq.h"
 #include "route/receiver.h"
 #include "route/routes.h"
+#include "store/store.h"
 
 struct flow;
+struct heat;
 struct seen;
 struct spool_desk;
-struct store_region;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -74,9 +75,13 @@ struct turn {
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     struct spool_desk
         *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
+    const struct heat *heat;     /* of its clients' keys; NULL: none is known */
     struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
-    bool is_explaining;          /* a function is only followed: its request is no write */
-    bool abandoned;              /* a client has closed that was owed replies: see flows_drop */
+    int64_t store_time;          /* what that clock said at the moment store_time_at, of `now` */
+    double store_time_at;
+    bool is_explaining; /* a function is only followed: its request is no write */
+    bool has_stores; /* routes of the current generation: they answer while requests are routed */
+    bool abandoned;  /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
@@ -93,6 +98,14 @@ static inline const char *turn_identity(const struct turn *t, const struct reque
 {
     const char *who = t->identity ? t->identity(t->front, r) : "";
     return *who || !t->as_identity ? who : t->as_identity;
+}
+
+/* The time that stores go by, in this turn. */
+static inline int64_t turn_store_time(struct turn *t)
+{
+    if (t->store_time_at != t->now) t->store_time = store_clock(t->stores);
+    t->store_time_at = t->now;
+    return t->store_time;
 }
 
 /* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request

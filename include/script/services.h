@@ -133,6 +133,9 @@ const char *mg_listens_end(struct script *s, bool has_root);
 const char *mg_spool(struct script *s, int32_t route, const char *dir, double max_size,
                      double max_total, double max_age);
 
+/* Why no lease can be made of that route, in constant text, or NULL. Only while the script loads. */
+const char *mg_lease_refuses(struct script *s, int32_t route, bool may_be_plain);
+
 /* Options that a script may set, from 0 on; NULL after the last. And notes the value of one, which the caller has checked. */
 const struct script_option *mg_option(struct script *s, uint32_t at);
 void mg_set_option(struct script *s, uint32_t at, double value);

@@ -152,6 +152,20 @@
 ---@field replace string[]?  { old, new }: the beginning old becomes new
 ---@field suffix string?  put after every key
 
+---@class moongate.LeaseOptions: moongate.Children
+---@field ttl integer       seconds that a placeholder lives
+---@field wait number?      seconds that a client waits for the set of another one
+---@field stale integer?    seconds that an item is kept after its time, or after a delete
+---@field refresh integer?  seconds before the end of an item's time in which one client is to store it again
+---@field waiting integer?  clients that wait at once, in each worker
+---@field without_meta ("error"|"plain")?  what reads get from servers that know no meta commands
+
+---@class moongate.NearOptions: moongate.Children
+---@field ttl number?  seconds that a copy lives at most
+---@field only "hot"|nil  copies of hot keys alone
+---@field share number?  of the worker's requests, that a hot key must have
+---@field name string?  tells two of them over one store apart
+
 ---@class moongate.NegativeCacheOptions: moongate.Children
 ---@field ttl number?  seconds that a miss is remembered; may stand as the last item
 ---@field keys integer?  misses remembered at most, in each worker
@@ -352,6 +366,11 @@ function mg.key_split(spec) end
 ---@return moongate.Value
 function mg.latest(spec) end
 
+---Of many clients that miss a key one gets the miss, and the others wait for what it stores.
+---@param spec moongate.LeaseOptions
+---@return moongate.Value
+function mg.lease(spec) end
+
 ---Writes a line to the log for each request, or for a share of them.
 ---@param spec moongate.LogRequestsOptions
 ---@return moongate.Value
@@ -361,6 +380,11 @@ function mg.log_requests(spec) end
 ---@param spec moongate.ModifyKeyOptions
 ---@return moongate.Value
 function mg.modify_key(spec) end
+
+---Answers reads from copies in a store of this machine.
+---@param spec moongate.NearOptions
+---@return moongate.Value
+function mg.near(spec) end
 
 ---Remembers misses for a short time.
 ---@param spec moongate.NegativeCacheOptions

@@ -33,6 +33,12 @@ local function wrong_name(given, name, size)
     end
 end
 
+-- The routes that are stores.
+local made = setmetatable({}, { __mode = "k" })
+
+--- True for what mg.store gives.
+function M.is_store(value) return made[value] == true end
+
 local function wrong_spec(spec)
     if type(spec) ~= "table" then return "takes a table of options, as in mg.store { size = \"64m\" }" end
     if options.is_module(spec) then return "is called with a dot, not a colon: mg.store { ... }" end
@@ -53,7 +59,9 @@ function M.store(spec)
     local number = C.mg_store_open(script, name, #name, given.size)
     if number < 0 then where.fail(("mg.store '%s': %s"):format(name, abi.text(C.mg_wrong(script)))) end
     sizes[name], has_unnamed = given.size, has_unnamed or not given.name
-    return routes.value(number, "store " .. name)
+    local value = routes.value(number, "store " .. name)
+    made[value] = true
+    return value
 end
 
 return M

@@ -153,6 +153,12 @@ static bool next_slot(writes_pair *pair, uint32_t *at)
     return true;
 }
 
+void writes_fetch(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) __builtin_prefetch(&w->all->slots[at]);
+}
+
 static struct part *part_of(const struct writes *all, uint32_t worker, uint32_t at)
 {
     assert(worker < all->workers); /* else one worker writes another one's row */

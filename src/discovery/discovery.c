@@ -2,7 +2,7 @@
  *
  * A pool gives a URL, and this floor keeps a list of servers for it. Where the list comes from is the business of a source:
  * DNS records (discovery_names.c, over resolver.c), a file (discovery_file.c), the configuration endpoint of a managed
- * cluster (discovery_elasticache.c). When the list is replaced, and by what, is decided here alone, so the rules are the
+ * cluster (discovery_elasticache.c), keys of etcd (discovery_etcd.c). When the list is replaced, and by what, is decided here alone, so the rules are the
  * same for all kinds.
  *
  * The path of a list:
@@ -26,7 +26,8 @@
  * What happens when an answer is
  *
  * - empty: discovered_settle refuses it, and it counts as a failure.
- * - wrong (does not parse, port 0, half of a file): a failure. A list is adopted whole or not at all.
+ * - wrong (does not parse, port 0, half of a file): a failure. A list is adopted whole or not at all; but a key of etcd is written for
+ *   itself, by the server that it is about, so one that is wrong is left out, and the failure names it (discovery_found_part).
  * - late, or never comes: the source has its own timeout and its own retries; here nothing changes.
  *
  * What must never happen: a failure that takes servers away. The last good list stays for as long as the process lives, and
@@ -69,6 +70,7 @@ struct discovery {
     char url[DISCOVERY_URL_MAX];
     struct discovery_url parsed;
     struct discovery_settings settings;
+    struct discovery_access access; /* settings points to it */
     const struct discovery_source *source;
     void *state; /* what source->start returned; NULL: it was not started */
     struct discovered_list current;
@@ -188,24 +190,30 @@ static void hold_back(struct discovery *d, struct discovered_list *list)
 }
 
 /* An answer that is usable ends a failure, also when the list has not changed. Checks of a script do not log. */
-static void note_success(struct discovery *d)
+static void note_success(struct discovery *d, const char *missing)
 {
     d->is_answered = true;
+    if (missing) {
+        if (strncmp(d->reason, missing, sizeof d->reason - 1) == 0) return;
+        snprintf(d->reason, sizeof d->reason, "%s", missing);
+        if (d->set->loop) log_warn("discovery %s: %s", d->url, d->reason);
+        return;
+    }
     if (d->reason[0] && d->set->loop) log_info("discovery %s: recovered", d->url);
     d->reason[0] = '\0';
 }
 
 /* The current list again, the first one, or a change. A list equal to the pending one goes on waiting, or stays refused. */
-void discovery_found(struct discovery *d, struct discovered_list *list)
+void discovery_found_part(struct discovery *d, struct discovered_list *list, const char *missing)
 {
-    assert(discovery_sane(d));
+    assert(discovery_sane(d) && (!missing || missing[0]));
     const char *wrong = discovered_settle(list);
     if (wrong) {
         discovery_failed(d, wrong);
         discovered_release(list);
         return;
     }
-    note_success(d);
+    note_success(d, missing);
     if (discovered_equal(list, &d->current)) {
         if (d->set->loop) ev_timer_stop(d->set->loop, &d->debounce);
         d->pending_since = 0;
@@ -218,6 +226,11 @@ void discovery_found(struct discovery *d, struct discovered_list *list)
     }
     discovered_release(list);
     assert(discovery_sane(d));
+}
+
+void discovery_found(struct discovery *d, struct discovered_list *list)
+{
+    discovery_found_part(d, list, NULL);
 }
 
 void discovery_failed(struct discovery *d, const char *reason)
@@ -256,8 +269,10 @@ struct discoveries *discovery_set(const struct discovery *d)
 /* Discoveries with other settings cannot be shared: the debounce and the rule for shrinking are part of what a pool gets. */
 static bool settings_equal(const struct discovery_settings *a, const struct discovery_settings *b)
 {
+    static const struct discovery_access none;
     return a->interval == b->interval && a->timeout == b->timeout && a->debounce == b->debounce &&
-           a->shrink == b->shrink;
+           a->shrink == b->shrink &&
+           access_equal(a->access ? a->access : &none, b->access ? b->access : &none);
 }
 
 /* A discovery of the same URL with other settings starts with the list that is known: a reload that changes an option loses no
@@ -281,6 +296,8 @@ static struct discovery *discovery_create(struct discoveries *set, const char *u
     struct discovery *d = slab_borrow(sizeof *d);
     *d = (struct discovery){.set = set, .parsed = *parsed, .settings = *settings, .source = source};
     snprintf(d->url, sizeof d->url, "%s", url);
+    if (settings->access) access_copy(&d->access, settings->access);
+    d->settings.access = &d->access;
     ev_timer_init(&d->debounce, on_debounce, 0, 0);
     d->debounce.data = d;
     begin_with_known(d);
@@ -318,6 +335,7 @@ void discovery_give(struct discovery *d)
     if (d->set->loop) ev_timer_stop(d->set->loop, &d->debounce);
     discovered_release(&d->current);
     discovered_release(&d->pending);
+    access_release(&d->access);
     slab_return(d, sizeof *d);
 }
 

@@ -229,6 +229,45 @@ static const char *read_path(struct discovery_url *url, const char *text, size_t
     return NULL;
 }
 
+/* The endpoints, with commas between them. */
+static const char *read_hosts(struct discovery_url *url, const char *text, size_t len)
+{
+    for (const char *end = text + len, *next; text <= end; text = next + 1) {
+        struct addr_spec spec;
+        struct discovery_host *host = &url->hosts[url->hosts_n];
+        next = memchr(text, ',', (size_t)(end - text));
+        if (!next) next = end;
+        if (url->hosts_n++ == DISCOVERY_HOSTS_MAX) return "etcd:// takes at most 8 endpoints";
+        const char *wrong = addr_spec_parse(&spec, text, (size_t)(next - text));
+        if (wrong) return wrong;
+        if (spec.path[0]) return "etcd:// takes hosts, no unix socket";
+        if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
+        memcpy(host->host, spec.host, sizeof host->host);
+        host->port = spec.has_port ? spec.port : ETCD_PORT;
+    }
+    return NULL;
+}
+
+/* `host[:port][,host...]/prefix`. A slash at the prefix's end says nothing: keys below it are meant either way. */
+static const char *read_etcd(struct discovery_url *url, const char *text, size_t len)
+{
+    const char *slash = memchr(text, '/', len);
+    size_t hosts = slash ? (size_t)(slash - text) : len, prefix = len - hosts;
+    if (memchr(text, '@', hosts))
+        return "a user and a password do not stand in the URL, which is shown to everybody";
+    const char *wrong = read_hosts(url, text, hosts);
+    if (wrong) return wrong;
+    while (prefix && slash[prefix - 1] == '/') prefix--;
+    if (!prefix) return "etcd:// takes a prefix of keys: etcd://host:2379/prefix";
+    if (prefix > sizeof url->path - 2) return "the prefix is longer than 510 bytes";
+    for (size_t i = 0; i < prefix; i++)
+        if ((unsigned char)slash[i] <= ' ' || slash[i] == 0x7f)
+            return "the prefix holds a space or control byte";
+    memcpy(url->path, slash, prefix);
+    url->path[prefix] = '/';
+    return NULL;
+}
+
 const char *discovery_url_parse(struct discovery_url *url, const char *text, size_t len)
 {
     static const char *const schemes[] = {
@@ -241,8 +280,13 @@ const char *discovery_url_parse(struct discovery_url *url, const char *text, siz
         size_t n = strlen(schemes[i]);
         if (!begins_with(text, len, schemes[i])) continue;
         url->kind = (enum discovery_kind)i;
-        return url->kind == DISCOVERY_FILE ? read_path(url, text + n, len - n)
-                                           : read_host(url, text + n, len - n);
+        switch (url->kind) {
+        case DISCOVERY_FILE: return read_path(url, text + n, len - n);
+        case DISCOVERY_ETCD: return read_etcd(url, text + n, len - n);
+        default: return read_host(url, text + n, len - n);
+        }
     }
-    return "a URL begins with dns+srv://, dns://, file:// or elasticache://";
+    if (begins_with(text, len, "etcds://"))
+        return "etcds:// is not known: write etcd://, and discover_tls = true";
+    return "a URL begins with dns+srv://, dns://, file://, elasticache:// or etcd://";
 }

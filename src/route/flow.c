@@ -353,7 +353,9 @@ static bool begins_direct(struct turn *t, struct generation *g, const struct rou
                           const struct request *r)
 {
     const struct direct_kind *direct = route->flow->direct;
-    return direct && route_is_leaf(route->children[0]) && direct->begin(t, g, route, r);
+    if (!direct) return false;
+    if (direct->answer && direct->answer(t, g, route, r)) return true;
+    return route_is_leaf(route->children[0]) && direct->begin(t, g, route, r);
 }
 
 /* A policy below this leg's flow. */

@@ -28,13 +28,17 @@ static void put_key(const struct turn *t, const struct request *r, struct call_k
 }
 
 /* What the owner begins from here on comes from no server. */
-static void tell(struct turn *t, const struct call_news *news, call_done_fn *done, void *owner)
+void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, call_done_fn *done,
+               void *owner)
 {
     const struct board_server *from = t->backends->from;
+    struct call_news news = {.event = CALL_ANSWERED, .response = &a->response, .blob = a->blob};
+    put_key(t, r, &news.key);
     t->backends->from = NULL;
     t->seen_owner = NULL;
-    done(owner, news);
+    done(owner, &news);
     t->backends->from = from;
+    if (a->blob) blob_give(a->blob);
 }
 
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
@@ -46,11 +50,8 @@ void send_to_store(struct turn *t, struct store *store, const struct request *r,
     writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
     assert(r->key_len > 0); /* I4 */
     if (writes) writes_begin(&t->backends->writer, pair);
-    store_answer(store, r, store_clock(t->stores), t->arena, &a);
+    store_answer(store, r, turn_store_time(t), t->arena, &a);
     if (writes) writes_end(&t->backends->writer, pair);
-    struct call_news news = {.event = CALL_ANSWERED, .response = &a.response, .blob = a.blob};
-    put_key(t, r, &news.key);
-    tell(t, &news, done, owner);
-    if (a.blob) blob_give(a.blob);
+    leaf_tell(t, r, &a, done, owner);
     arena_rewind(t->arena, mark);
 }

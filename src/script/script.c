@@ -63,6 +63,7 @@
 #include "base/bundle.h"
 #include "base/secret.h"
 #include "net/users.h"
+#include "placement/hash.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -171,6 +172,14 @@ const char *script_built_in(bool is_store)
     return is_store ? "moongate/cache.lua" : "moongate/servers.lua";
 }
 
+/* What is remembered beyond a reload belongs to this very script: see route/near.h. */
+static uint64_t digest_of(const struct script_host *host, const char *text, size_t len)
+{
+    const struct bundle *b = host->bundle;
+    uint64_t digest = text ? hash_bytes64(HASH_XXH3, text, len, 0) : 0;
+    return b ? digest ^ hash_bytes64(HASH_XXH3, b->bytes, b->len, 1) : digest;
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -191,6 +200,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (contexts_init(s, unsecured) && boot(s) && run_script(s, path, text, len) &&
         timers_init(s) && script_memory_has_room(s) && take_users(s)) {
         s->host.row->generations++;
+        s->routes.digest = digest_of(host, text, len);
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;

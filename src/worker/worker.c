@@ -286,6 +286,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->turn.stores = seat->stores;
+    w->turn.heat = &seat->board->parts[seat->part].heat;
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
     init_sighting(w, seat);

@@ -56,6 +56,8 @@ const struct policy_row policy_rows[] = {
     {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }",                                 'b', GETS_DELETE, TELLS},
     {"l1_l2", "mg.l1_l2 { a, b }",                                               'b', GETS_DELETE, TELLS},
     {"latest", "mg.latest { a, b, on = { 'error', 'miss' }, host = 'y' }",       'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01 }",                           'a', NOTHING, TELLS},
+    {"lease", "mg.lease { a, ttl = 30, wait = 0.01, stale = 60, refresh = 30 }", 'a', NOTHING, TELLS},
     {"log_requests", "mg.log_requests { a }",                                    'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",   'a', NOTHING, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",   'a', IS_LEFT, TELLS},
@@ -64,6 +66,7 @@ const struct policy_row policy_rows[] = {
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7, writes = 'both' }",   'a', GETS_SAME, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9, writes = 'both' }",     'b', NOTHING, TELLS},
     {"modify_key", "mg.modify_key { a, ensure = 'k' }",                          'a', NOTHING, TELLS},
+    {"near", "mg.near { mg.store { size = '1m', name = 'near' }, a, ttl = 0.3 }",    'a', NOTHING, TELLS},
     {"negative_cache", "mg.negative_cache { a }",                                'a', NOTHING, TELLS},
     {"null", "mg.null()",                                                        '-', NOTHING, BLIND},
     {"outstanding_limit", "mg.outstanding_limit { a, 9, over = b }",             'a', NOTHING, TELLS},
@@ -84,7 +87,7 @@ const struct policy_row policy_rows[] = {
 const size_t policy_rows_n = sizeof policy_rows / sizeof *policy_rows;
 
 static const char *addresses[2], *silent, *folder;
-static const double DELAYED = 0.02; /* seconds: more than any row's delay */
+static const double DELAYED = 0.006; /* seconds: more than any row's delay */
 
 /* --- opening ----------------------------------------------------------------------------------- */
 
@@ -223,15 +226,32 @@ const char *places_without_key(const struct places *p, const char *answer)
     }
 }
 
-/* The pools, and so their connections, are those of the route. Each round is one step further: what a server was asked before has been answered, and what moongate does upon that answer is
- * on its way. Where a route delays answers, that time must have passed before. */
+/* The pools, and so their connections, are those of the route: what a server was asked before has been answered. */
+static void step(struct places *p)
+{
+    places_ask(p->by, "get settle:a\r\nget settle:b\r\n");
+}
+
+static bool is_compared(struct places *p)
+{
+    const char *waiting = strstr(places_ask(p->by, "stats comparisons\r\n"), ":waiting ");
+    return waiting && strncmp(waiting, ":waiting 0|", 11) != 0;
+}
+
+/* Each step is one further: what moongate does upon the answers of the one before is on its way. A comparison that differs asks again
+ * after a pause; where a route delays answers, they have come after the first step, and their time must pass. Only then the steps count. */
 void places_settle(struct places *p)
 {
     enum { STEPS = 6 };
     if (!strstr(p->row->route, " b")) return;
-    double end = stage_now() + (strstr(p->row->route, "mg.delay") ? DELAYED : 0);
-    for (int round = 0; round < STEPS || stage_now() < end; round++)
-        places_ask(p->by, "get settle:a\r\nget settle:b\r\n");
+    step(p);
+    double now = stage_now(), delayed = strstr(p->row->route, "mg.delay") ? now + DELAYED : now;
+    while (stage_now() < delayed) step(p);
+    while (strstr(p->row->route, "mg.compare") && is_compared(p)) {
+        if (stage_now() > now + stage_deadline()) stage_fails("the comparison is never over");
+        step(p);
+    }
+    for (int i = 1; i < STEPS; i++) step(p);
 }
 
 void places_cell(struct places *p, const char *in)

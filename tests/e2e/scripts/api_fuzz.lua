@@ -394,7 +394,8 @@ routes = { pool, other, slow, slower, plain, mg.failover { other, pool }, mg.all
     mg.all_fastest { slower, pool }, mg.all_initial { pool, slow }, mg.all_majority { pool, other, slow },
         mg.reply.miss(),
     mg.warm_up { other, pool }, mg.staging { pool, slow, exptime = 5 }, mg.l1_l2 { other, pool, negative = 1 },
-    mg.migrate { pool, slow, start = os.time() - 1000, interval = 1000 }, mg.big_value { pool, threshold = 1024 } }
+    mg.migrate { pool, slow, start = os.time() - 1000, interval = 1000 }, mg.big_value { pool, threshold = 1024 },
+    mg.lease { pool, ttl = 1, wait = 0.01 }, mg.lease { slow, ttl = 1, wait = 0.01, stale = 1 } }
 
 -- What may only be called now is called now, too.
 for _ = 1, 300 do play(plays) end

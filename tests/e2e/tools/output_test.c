@@ -79,7 +79,7 @@ static void nothing_else_gets_the_number_of_a_closed_descriptor(void **state)
 {
     struct run run = shell_runs(
         textf("cd %s && { \"$MOONGATE\" --single-process -p 0 -s 127.0.0.1:1 <&- >&- 2>log &"
-              " p=$!; until grep -q 'listening on' log; do sleep 0.05; done;"
+              " p=$!; until grep -q 'ready: ' log; do sleep 0.05; done;"
               " readlink /proc/$p/fd/0 /proc/$p/fd/1; kill $p; wait $p; }",
               program_folder()));
     exits(run, 0);

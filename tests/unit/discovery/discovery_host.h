@@ -38,8 +38,8 @@ static inline void closes(void)
 struct seen {
     struct discovery *discovery;
     struct discovery_listener *listener;
-    char text[2048];
-    unsigned times;
+    char text[2048]; /* of many servers the first */
+    unsigned times, servers;
 };
 
 static inline void on_news(void *owner, const struct server_spec *servers, uint32_t n)
@@ -47,7 +47,8 @@ static inline void on_news(void *owner, const struct server_spec *servers, uint3
     struct seen *s = owner;
     size_t len = 0;
     s->times++;
-    for (uint32_t i = 0; i < n; i++) {
+    s->servers = n;
+    for (uint32_t i = 0; i < n && len < sizeof s->text - 600; i++) {
         char server[SERVER_TEXT_MAX];
         const struct server_spec *spec = &servers[i];
         len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%s/%g%s%s", i ? " " : "",
@@ -99,6 +100,23 @@ static inline void sees(const struct seen *s, const char *text)
     }
 }
 
+struct number {
+    const struct seen *seen;
+    unsigned servers;
+};
+
+static inline bool has_number(void *what)
+{
+    const struct number *w = what;
+    return w->seen->servers == w->servers;
+}
+
+static inline void sees_servers(const struct seen *s, unsigned servers)
+{
+    struct number w = {s, servers};
+    if (!evloop_waits(has_number, &w)) stage_fails("%u servers, not %u", s->servers, servers);
+}
+
 static inline bool fails_so(void *what)
 {
     const struct wish *w = what;
@@ -113,7 +131,8 @@ static inline void sees_failure(const struct seen *s, const char *reason)
     const char *failure;
     if (evloop_waits(fails_so, &w)) return;
     failure = discovery_failure(s->discovery);
-    stage_fails("wanted failure: %s\nseen: %s", reason, failure ? failure : "none");
+    stage_fails("wanted failure: %s\nseen: %s", reason ? reason : "none",
+                failure ? failure : "none");
 }
 
 #endif
