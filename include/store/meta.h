@@ -20,6 +20,7 @@ struct meta {
     uint64_t cas, new_cas, initial, delta;  /* C, E, J, D */
     char mode;                              /* M; 0: none */
     bool has_ttl, vivifies, has_cas, wants_value, invalidates, drops_value, changes_nothing;
+    bool wants_facts; /* c or s */
     bool was_made, has_won;
     uint8_t *at; /* the end of what was written */
 };
