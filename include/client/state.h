@@ -38,9 +38,27 @@ static inline bool client_holds_too_much(const struct client *c)
  * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
-    if (c->owed == 0) return true;
+    if (c->owed == 0) return client_held(c) <= c->set->limits.client_buffer;
     return c->owed < CLIENT_OWED_AT_MOST &&
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
+}
+
+/* After how many requests, which it has sent at once, they are to be routed: what stores answer is there at once, and each answer may be as
+ * long as a value. So it is seen in time that there is no more room. */
+static inline uint32_t client_batch(const struct client *c)
+{
+    uint64_t held = client_held(c), most = c->set->limits.client_buffer;
+    uint64_t left = held < most ? (most - held) / c->turn->limits.rules.max_value : 0;
+    return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
+}
+
+/* One more request was taken, of `left` that are taken before they are routed. Returns how many are left now. */
+static inline uint32_t client_took(struct client *c, uint32_t left)
+{
+    if (__builtin_expect(!c->turn->has_stores, 1)) return left;
+    if (left > 1) return left - 1;
+    turn_route(c->turn);
+    return client_batch(c);
 }
 
 /* Whether what it sends is still taken for requests. */

@@ -75,12 +75,13 @@ struct turn {
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     struct spool_desk
         *spool; /* keeps deletes, see spool.h; NULL: the script keeps none, or nobody can */
-    const struct heat *heat;           /* of its clients' keys; NULL: none is known */
+    const struct heat *heat;     /* of its clients' keys; NULL: none is known */
     struct store_region *stores; /* whose clock stores go by; NULL: there are no stores */
-    int64_t store_time; /* what that clock said at the moment store_time_at, of `now` */
+    int64_t store_time;          /* what that clock said at the moment store_time_at, of `now` */
     double store_time_at;
     bool is_explaining; /* a function is only followed: its request is no write */
-    bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
+    bool has_stores; /* routes of the current generation: they answer while requests are routed */
+    bool abandoned;  /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

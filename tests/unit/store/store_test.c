@@ -131,7 +131,7 @@ static void a_value_of_max_value_finds_room_in_any_shard(void **state)
 
 static void keys_of_any_length_and_bytes_are_told_apart(void **state)
 {
-    make(STORE_LEAST, MIB);
+    make(MIB, MIB);
     uint8_t key[STORE_KEY_MAX] = {0};
     struct store_op op;
     for (size_t len = 1; len <= sizeof key; len++) {
