@@ -1,6 +1,6 @@
 /* meta: a meta command that is being answered: what its flags say, and its answer's line. For src/store/answer_meta*.c.
  *
- * A struct meta is on the stack of answer_meta, and points to its struct answering.
+ * A struct meta is a plain value on the stack of answer_meta, owns nothing, and points to its struct answering.
  */
 #ifndef MOONGATE_STORE_META_H
 #define MOONGATE_STORE_META_H

@@ -158,7 +158,7 @@ static struct store_item *vivify(struct meta *m)
     return item;
 }
 
-/* A server repeats the key as the item has it. One with white space in it would end the answer's line or a word of it, so the client gets
+/* A server repeats the key in the item's own form. One with white space in it would end the answer's line or a word of it, so the client gets
  * that as it wrote it, as behind a proxy (protocol/echo.h). */
 static bool shows_base64(const struct meta *m, const struct store_item *item)
 {
