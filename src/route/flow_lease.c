@@ -298,6 +298,7 @@ static void ask_won(struct flow *flow, const struct lease_item *item)
         flow->next = NULL;
         serve_all(flow, all, item);
     } else {
+        lease_wait_on(flow, NULL); /* the others */
         lease_leave(flow);
     }
     won(flow, item);

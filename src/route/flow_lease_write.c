@@ -43,12 +43,12 @@ static uint8_t *room_for(struct turn *t, const struct request *r)
     return arena_alloc(t->arena, (size_t)r->args_len + LEASE_MORE * 2);
 }
 
-/* r, which lives longer by what an item is kept. */
+/* r, which lives longer by what an item is kept. A delete says itself how long what it marks is to stay. */
 static struct request prolonged(struct turn *t, const struct route *route, const struct request *r)
 {
     struct lease_terms terms = lease_terms_of(route);
     struct request longer = *r;
-    if (terms.stale) lease_prolong(&longer, &terms, room_for(t, r));
+    if (terms.stale && !lease_deletes(r)) lease_prolong(&longer, &terms, room_for(t, r));
     return longer;
 }
 
@@ -350,6 +350,10 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
     if (kind == LEASE_WAY_PASSES && lease_stores(r))
         lease_walk(w, route, r, LEASE_LOOKS,
                    walk_after(w, way, WALK_BACKGROUND, RESULT_ANY_ERROR, child));
+    if (kind == LEASE_WAY_TRIES)
+        lease_walk(w, route, r, LEASE_LOOKS,
+                   walk_after(w, way, WALK_MAIN,
+                              RESULT_REFUSED | (lease_counts(r) ? RESULT_CLIENT_ERROR : 0), child));
     return kind == LEASE_WAY_PASSES ? known : 0;
 }
 

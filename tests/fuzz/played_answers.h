@@ -93,6 +93,7 @@ static inline char answered_mode(const struct request *r)
     size_t len;
     if (r->command_id == COMMAND_APPEND) return 'A';
     if (r->command_id == COMMAND_PREPEND) return 'P';
+    if (r->command_id != COMMAND_META_SET) return 'S';
     return request_find_flag(r, 'M', &token, &len) && len == 1 ? (char)*token : 'S';
 }
 
@@ -103,7 +104,8 @@ static inline void answered_stored(struct answered_key *k, const struct request 
     size_t len;
     char mode = answered_mode(r);
     bool joins = mode == 'A' || mode == 'P';
-    if (joins && request_find_flag(r, 'N', &token, &len))
+    bool may_make = r->command_id == COMMAND_META_SET && request_find_flag(r, 'N', &token, &len);
+    if (joins && may_make)
         answered_is_something(k);
     else if (joins)
         answered_joins(k, r, mode == 'A');

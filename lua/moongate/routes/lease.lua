@@ -31,6 +31,9 @@ return function(spec)
     local children, read = policy.read("mg.lease", spec, known, 1, 1)
     policy.want("mg.lease", read, "ttl")
     local is_plain = read.without_meta or false
+    if is_plain and (read.stale or 0) > 0 then
+        policy.fail("mg.lease", "keeps no stale items with without_meta = \"plain\": they would live too long there")
+    end
     local wrong = abi.text(C.mg_lease_refuses(script, routes.number_of(children[1]), is_plain))
     if wrong then policy.fail("mg.lease", wrong) end
     local fields = {

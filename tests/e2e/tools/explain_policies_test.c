@@ -161,7 +161,8 @@ static const struct row rows[] = {
      "a@1: mg k s f c t k\n"
      "a@1, on a hit of a: ms k 1 MA C0\n"},
     {"lease", "mg.lease { a, ttl = 30 }", "add k 0 0 1",
-     "a@1: add k 0 0 1\n"},
+     "a@1: add k 0 0 1\n"
+     "a@1, on 'refused' of a: mg k s f c t k\n"},
     {"log_requests", "mg.log_requests { a, share = 0.5 }", "get k",
      "a@1: get k\n"},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 3e8 }", "delete k",
@@ -176,6 +177,12 @@ static const struct row rows[] = {
      "b@2: delete k\n"},
     {"modify_key", "mg.modify_key { a, add = 'x' }", "get k",
      "a@1: get xk\n"},
+    {"near", "mg.near { mg.store { size = '1m', name = 'near' }, a, ttl = 0.5 }", "get k",
+     "a@1, unless there is a copy of the last 0.5 s in store near: get k\n"},
+    {"near", "mg.near { mg.store { size = '1m', name = 'near' }, a }", "mg k v t",
+     "a@1: mg k v t\n"},
+    {"near", "mg.near { mg.store { size = '1m', name = 'near' }, a }", "gets k",
+     "a@1: gets k\n"},
     {"negative_cache", "mg.negative_cache { a }", "get k",
      "a@1, unless a miss of the last 0.05 s is remembered: get k\n"},
     {"null", "mg.null()", "get k",

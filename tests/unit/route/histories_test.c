@@ -3,9 +3,9 @@
  *
  * HISTORIES: schedules for each route (300). SEED: of all that is random (it is printed). HISTORY_ROUTE: only that route.
  */
-#include "lib/fleet.h"
 #include "lib/stage.h"
 #include "lib/timeline.h"
+#include "unit/route/fleet.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +41,13 @@ enum { CLIENTS = 6, WORKERS = 2, KEYS = 2, STEPS = 120, FLEET_LIVES = 100, LINE 
     X("near of two machines", 2, 0.3, "mg.near { mg.store { size = '1m' }, a, ttl = 0.3 }")        \
     X("coalesce", 1, 0, "mg.coalesce { a }")                                                       \
     X("negative_cache", 1, 0, "mg.negative_cache { a, 10 }")                                       \
+    X("lease", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02 }")                                       \
+    X("lease, renewed early", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02, refresh = 60 }")          \
+    X("lease, old items", 2, 60, "mg.lease { a, ttl = 1, wait = 0.02, stale = 60 }")               \
+    X("lease over a policy", 2, 0,                                                                 \
+      "mg.lease { mg.failover { a, mg.null {}, on = 'down' }, ttl = 1, wait = 0.02 }")             \
+    X("lease over a store", 1, 0,                                                                  \
+      "mg.lease { mg.store { size = '1m', name = 's' }, ttl = 1, wait = 0.02 }")                   \
     X("l1_l2", 1, 0, "mg.l1_l2 { b, a, exptime = 60 }")
 
 static const struct part {
@@ -68,6 +75,7 @@ static struct sums {
     unsigned schedule;
     unsigned long ops, hits, errors;
     unsigned tangled; /* schedules that leave too many writes unknown to be judged */
+    unsigned tangled; /* schedules that cannot be judged */
 } * sums;
 
 static struct {
@@ -353,11 +361,29 @@ static void steps(bool has_faults)
     hears_all();
 }
 
-/* What each client finds when everything has ended. */
-static void looks_back(void)
+static bool waits(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (play.persons[i].waits) return true;
+    return false;
+}
+
+/* Everything that was asked has its answer: also what waits for a time. */
+static void settles(void)
 {
     fleet_settles(play.fleet);
     hears_all();
+    for (unsigned i = 0; i < 100 && waits(); i++) {
+        fleet_waits(0.02);
+        fleet_settles(play.fleet);
+        hears_all();
+    }
+}
+
+/* What each client finds when everything has ended. */
+static void looks_back(void)
+{
+    settles();
     for (unsigned key = 0; key < KEYS; key++) {
         for (unsigned i = 0; i < CLIENTS; i++) {
             char line[LINE];
@@ -369,8 +395,7 @@ static void looks_back(void)
             fleet_sends(play.fleet, p->guest, line);
             p->waits = true;
         }
-        fleet_settles(play.fleet);
-        hears_all();
+        settles();
     }
 }
 

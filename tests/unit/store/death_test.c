@@ -116,7 +116,7 @@ static void bury(struct store *s)
     }
 }
 
-/* Somebody had begun to take the step back, and died as well. */
+/* Another process had begun to take the step back, and died as well. */
 static void undo_in_part(struct store_shard *shard)
 {
     uint32_t *words = (uint32_t *)(void *)shard, n = shard->undo_n;
