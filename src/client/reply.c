@@ -368,9 +368,7 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
     } else if (!reply->parts_n) {
         answer_blob(reply, news);
     } else {
-        /* I6: a client that holds too much is closed at the end of the turn; until then stores may answer many keys more. */
-        bool has_room = reply->client && !client_holds_too_much(reply->client);
-        if (r->kind == RESPONSE_VALUE && has_room) parts_keep_lone(reply, news);
+        if (r->kind == RESPONSE_VALUE && reply->client) parts_keep_lone(reply, news);
         if (r->kind & RESPONSE_ANY_ERROR) parts_fail(reply, "", r->bytes, r->len - 2);
         one_less(reply);
     }
