@@ -111,7 +111,6 @@ $B/obj/gen/page.o: $B/gen/page.c
 # --- run ----------------------------------------------------------------------------------------
 
 run: $B/moongate ## memcached servers, moongate with an example script before them, a line to try
-	@sh deps/check run
 	@MOONGATE=$B/moongate sh examples/run
 
 # --- test ---------------------------------------------------------------------------------------

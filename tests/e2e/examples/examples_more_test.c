@@ -375,6 +375,18 @@ static void example_30_deletes_in_every_region(void **state)
     assert_int_equal(holders("k", 0, 3), 0);
 }
 
+static void example_31_keeps_sessions_itself(void **state)
+{
+    struct client *c = example_starts("31-store");
+    client_sets(c, "session:1");
+    client_finds(c, "session:1");
+    assert_int_equal(holders("session:1", 0, 3), 0);
+    client_sets(c, "page:1");
+    client_finds(c, "page:1");
+    assert_int_equal(holders("page:1", 0, 1), 1);
+    assert_int_equal(stat_number(c, "stores", "sessions:items"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +409,7 @@ int main(void)
         play(example_28_compares_what_both_answer),
         play(example_29_brings_no_deleted_key_back),
         play(example_30_deletes_in_every_region),
+        play(example_31_keeps_sessions_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
