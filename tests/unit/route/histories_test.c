@@ -323,11 +323,8 @@ static void fault(void)
 
 static struct person *idle(void)
 {
-    unsigned first = below(CLIENTS);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct person *p = &play.persons[(first + i) % CLIENTS];
-        if (!p->waits) return p;
-    }
+    for (unsigned i = 0, first = below(CLIENTS); i < CLIENTS; i++)
+        if (!play.persons[(first + i) % CLIENTS].waits) return &play.persons[(first + i) % CLIENTS];
     return NULL;
 }
 

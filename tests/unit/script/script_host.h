@@ -75,6 +75,8 @@ static inline int make(void **state)
                                   .workers = 1,
                                   .jit = true};
     assert_non_null(w.host.shared);
+    w.host.stores = w.turn.stores = store_region_create(16 << 20, NULL);
+    assert_non_null(w.host.stores);
     strcpy(w.top, "/tmp/moongate-unit-XXXXXX");
     assert_non_null(mkdtemp(w.top));
     snprintf(w.dir, sizeof w.dir, "%s/scripts", w.top);
@@ -126,6 +128,7 @@ static inline int forget(void **state)
     turn_release(&w.turn);
     backends_release(&w.backends);
     shared_destroy(w.host.shared);
+    store_region_destroy(w.host.stores);
     arena_release(&w.arena);
     remove_files();
     return 0;
