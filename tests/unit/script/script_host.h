@@ -75,7 +75,7 @@ static inline int make(void **state)
                                   .workers = 1,
                                   .jit = true};
     assert_non_null(w.host.shared);
-    w.host.stores = w.turn.stores = store_region_create(16 << 20, NULL);
+    w.host.stores = w.turn.stores = store_region_create(4ull << 30, NULL);
     assert_non_null(w.host.stores);
     strcpy(w.top, "/tmp/moongate-unit-XXXXXX");
     assert_non_null(mkdtemp(w.top));
