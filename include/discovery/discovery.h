@@ -7,14 +7,16 @@
 #ifndef MOONGATE_DISCOVERY_DISCOVERY_H
 #define MOONGATE_DISCOVERY_DISCOVERY_H
 
+#include "discovery/access.h"
 #include "discovery/discovered.h"
 #include "discovery/resolver.h"
 
 struct discovery_settings {
-    double interval; /* seconds between requests to a configuration endpoint */
-    double timeout;  /* seconds for its response */
+    double interval; /* seconds between requests to a configuration endpoint, or checks of etcd */
+    double timeout;  /* seconds for a response to those */
     double debounce; /* seconds that a change must last */
     bool shrink;     /* may lose more than half at once */
+    const struct discovery_access *access; /* of etcd; NULL: none. Copied by who keeps it */
 };
 
 /* What a script gets that sets none of them. */

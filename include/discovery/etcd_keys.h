@@ -38,7 +38,7 @@ void etcd_keys_release(struct etcd_keys *k);
 /* Sets or removes a key. NULL, or what is wrong; then nothing has changed. */
 const char *etcd_keys_change(struct etcd_keys *k, const struct etcd_pair *pair);
 
-/* Adds the servers to an empty list. Returns NULL, or a sentence that names the first key that is none, and says how many are when
+/* Adds the servers to an empty list. Returns NULL, or a sentence that names the first key that is no server, and says how many are when
  * there are more: thread-local. */
 const char *etcd_keys_servers(const struct etcd_keys *k, struct discovered_list *list);
 

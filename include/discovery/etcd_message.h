@@ -26,7 +26,7 @@ struct json_object;
 struct json_tokener;
 
 /* I6: bytes of a message, and of all keys and values of a list. */
-enum { ETCD_BYTES_MAX = 4 * 1024 * 1024, ETCD_TOKEN_MAX = 512 };
+enum { ETCD_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct etcd_reader {
     struct json_tokener *tokener;

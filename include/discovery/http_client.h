@@ -15,6 +15,7 @@
 #include <curl/curl.h>
 #include <ev.h>
 
+#include "discovery/access.h"
 #include "net/addr.h"
 
 /* NULL, or a sentence that says why there is no libcurl. */
@@ -63,11 +64,15 @@ struct http_request {
 };
 
 /* What is asked, and of whom. Copied. */
+enum { HTTP_TOKEN_MAX = 2048 };
+
 struct http_ask {
     const struct addr *addr; /* where it goes */
     const char *host;        /* `host:port`, as the server knows itself */
     const char *path;        /* begins with a slash */
-    const char *token;       /* of Authorization; NULL: none */
+    const char *token;       /* of Authorization; "": none */
+    const struct discovery_access
+        *access; /* whether to speak TLS, and how; lives until it is over */
     const char *body;
     size_t len;
     double connect_timeout; /* seconds */

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 9 };
+enum { MG_ABI_VERSION = 10 };
 
 struct script;
 
@@ -86,6 +86,10 @@ struct mg_pool_options {
     double discover_interval;
     double discover_timeout;
     double discover_debounce;
+    const char *discover_auth; /* paths of files, or NULL */
+    const char *discover_ca;
+    const char *discover_cert;
+    const char *discover_key;
     struct mg_server_options server; /* for servers without their own; name and weight unused */
     uint32_t points; /* of a server of weight 1; 0: as many as the distribution gives */
     int32_t distribution;
@@ -96,6 +100,8 @@ struct mg_pool_options {
     bool weighted;
     bool hash_empty_tag;
     bool discover_shrink;
+    bool discover_secure; /* discover_tls; the next: verify = false */
+    bool discover_any_certificate;
 };
 
 /* The option `tls` of a pool or a server. The strings end with a NUL; NULL: not given. */

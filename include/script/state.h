@@ -118,6 +118,10 @@ void failure_count(struct script *s, const struct request *r);
 /* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
 void script_note_discovery(struct script *s, const char *url, size_t len);
 
+/* The files that discover_auth and discover_tls name. NULL, or what is wrong; access_release in either case. */
+const char *script_read_access(struct script *s, const struct mg_pool_options *o,
+                               struct discovery_access *to);
+
 /* True in the child that checks the script: what it reads is noted in the bundle. Then where it listens is noted, too, with the addresses
  * for which the item stands, a line each. False: the bundle is full. */
 bool script_notes(const struct script *s);

@@ -142,6 +142,8 @@
 ---@field discover_interval number?  seconds between questions to a configuration endpoint, or checks that etcd answers
 ---@field discover_timeout number?   seconds for its answer
 ---@field discover_debounce number?  seconds that a change must last before it is used
+---@field discover_auth string?      the path of a file with a line user:password for etcd
+---@field discover_tls boolean|{ca: string?, cert: string?, key: string?, verify: boolean?}?  TLS to etcd
 ---@field discover_shrink boolean?   more than half of the servers may go at once
 
 ---@class moongate.CallAllOptions

@@ -160,6 +160,12 @@
 ---@field waiting integer?  clients that wait at once, in each worker
 ---@field without_meta ("error"|"plain")?  what reads get from servers that know no meta commands
 
+---@class moongate.NearOptions: moongate.Children
+---@field ttl number?  seconds that a copy lives at most
+---@field only "hot"|nil  copies of hot keys alone
+---@field share number?  of the worker's requests, that a hot key must have
+---@field name string?  tells two of them over one store apart
+
 ---@class moongate.NegativeCacheOptions: moongate.Children
 ---@field ttl number?  seconds that a miss is remembered; may stand as the last item
 ---@field keys integer?  misses remembered at most, in each worker
@@ -374,6 +380,11 @@ function mg.log_requests(spec) end
 ---@param spec moongate.ModifyKeyOptions
 ---@return moongate.Value
 function mg.modify_key(spec) end
+
+---Answers reads from copies in a store of this machine.
+---@param spec moongate.NearOptions
+---@return moongate.Value
+function mg.near(spec) end
 
 ---Remembers misses for a short time.
 ---@param spec moongate.NegativeCacheOptions

@@ -76,6 +76,8 @@ local pool_options = with_settings {
     discover_timeout = options.seconds,
     discover_debounce = options.number(0, 3600, "seconds"),
     discover_shrink = options.flag,
+    discover_auth = options.text "the path of a file",
+    discover_tls = tls.read_discovery,
     unhashed_prefix = options.key_bytes(1, 127),
     like = function(value)
         if like[value] then return value end
@@ -99,6 +101,10 @@ local function set_option(to, name, value)
     elseif name == "seed" then
         local text = type(value) == "string" and value or nil
         to.seed, to.seed_text, to.seed_text_len = text and 0 or value, text, text and #text or 0
+    elseif name == "discover_tls" then
+        local given = type(value) == "table" and value or {}
+        to.discover_secure, to.discover_any_certificate = value ~= false, given.verify == false
+        to.discover_ca, to.discover_cert, to.discover_key = given.ca, given.cert, given.key
     elseif name ~= "like" then
         to[name] = value
         if has_length[name] then to[name .. "_len"] = #value end
@@ -204,6 +210,11 @@ local function wrong_list(spec)
             if type(name) == "string" and name:find "^discover_" and pool_options[name] then
                 return ("option '%s' goes with 'discover'"):format(name)
             end
+        end
+    end
+    for _, name in ipairs { "discover_auth", "discover_tls" } do
+        if spec[name] and spec.discover and not tostring(spec.discover):find "^etcd://" then
+            return ("option '%s' goes with etcd://"):format(name)
         end
     end
     if options.has_gap(spec) then return "has a gap in its list of servers" end

@@ -28,6 +28,19 @@ function M.read(value)
     return value
 end
 
+local discovery_readers = { ca = readers.ca, cert = readers.cert, key = readers.key, verify = options.flag }
+
+--- The same for the option `discover_tls`, which has fewer fields.
+function M.read_discovery(value)
+    if type(value) == "boolean" then return value end
+    if type(value) ~= "table" then return nil, "takes true, false or a table of options, not " .. tostring(value) end
+    if #value > 0 or options.has_gap(value) then return nil, "takes a table of options: { ca = \"FILE\" }" end
+    local wrong = options.read(value, discovery_readers, function() end)
+    if wrong then return nil, "has a table with " .. wrong end
+    if value.key and not value.cert then return nil, "has a key and no cert: the certificate that it is for" end
+    return value
+end
+
 --- What is meant where both are given; `wide` is that of a pool for its servers, or of mg.defaults for its pools.
 function M.merge(wide, narrow)
     if narrow == nil then return wide end

@@ -70,6 +70,7 @@ struct discovery {
     char url[DISCOVERY_URL_MAX];
     struct discovery_url parsed;
     struct discovery_settings settings;
+    struct discovery_access access; /* settings points to it */
     const struct discovery_source *source;
     void *state; /* what source->start returned; NULL: it was not started */
     struct discovered_list current;
@@ -268,8 +269,10 @@ struct discoveries *discovery_set(const struct discovery *d)
 /* Discoveries with other settings cannot be shared: the debounce and the rule for shrinking are part of what a pool gets. */
 static bool settings_equal(const struct discovery_settings *a, const struct discovery_settings *b)
 {
+    static const struct discovery_access none;
     return a->interval == b->interval && a->timeout == b->timeout && a->debounce == b->debounce &&
-           a->shrink == b->shrink;
+           a->shrink == b->shrink &&
+           access_equal(a->access ? a->access : &none, b->access ? b->access : &none);
 }
 
 /* A discovery of the same URL with other settings starts with the list that is known: a reload that changes an option loses no
@@ -293,6 +296,8 @@ static struct discovery *discovery_create(struct discoveries *set, const char *u
     struct discovery *d = slab_borrow(sizeof *d);
     *d = (struct discovery){.set = set, .parsed = *parsed, .settings = *settings, .source = source};
     snprintf(d->url, sizeof d->url, "%s", url);
+    if (settings->access) access_copy(&d->access, settings->access);
+    d->settings.access = &d->access;
     ev_timer_init(&d->debounce, on_debounce, 0, 0);
     d->debounce.data = d;
     begin_with_known(d);
@@ -330,6 +335,7 @@ void discovery_give(struct discovery *d)
     if (d->set->loop) ev_timer_stop(d->set->loop, &d->debounce);
     discovered_release(&d->current);
     discovered_release(&d->pending);
+    access_release(&d->access);
     slab_return(d, sizeof *d);
 }
 

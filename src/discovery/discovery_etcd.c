@@ -15,7 +15,7 @@
  *   watch from a revision that etcd has not come to yet: it takes that, and would be silent until then.
  * - no key is left: as other sources without a server, a failure. The watch goes on.
  *
- * Each worker has its own range and watch. It begins with an endpoint by chance, so that many workers spread over them.
+ * Each worker has its own range and watch.
  */
 #include <assert.h>
 #include <math.h>
@@ -27,10 +27,9 @@
 #include "base/process.h"
 #include "base/slab.h"
 #include "discovery/discovery_source.h"
+#include "discovery/etcd_endpoints.h"
 #include "discovery/etcd_keys.h"
 #include "discovery/http_client.h"
-
-enum { ADDRS_MAX = 16 };
 
 /* Seconds before the first retry; doubled with each failure, up to the interval. */
 static const double RETRY_FIRST = 0.5;
@@ -42,38 +41,30 @@ static const double LASTED = 1;
 enum state {
     LOOKING,  /* for an address of any endpoint */
     PAUSING,  /* for the timer: then a range is sent */
+    ENTERING, /* for a token, in return for user and password */
     ASKING,   /* for the keys */
     OPENING,  /* for the first message of the watch */
     WATCHING, /* for changes; by the timer for the next count, or for its answer */
 };
 
-struct endpoint {
-    struct etcd *etcd;
-    struct name_watch *watch;
-    struct addr *addrs;
-    uint32_t addrs_n;
-    bool is_unknown; /* its name was not resolved: it has no addresses */
-};
-
-/* Invariant: `ask` is under way in ASKING, and in WATCHING perhaps, `stream` in OPENING and WATCHING, and else neither. */
+/* Invariant: `ask` is under way in ENTERING and ASKING, and in WATCHING perhaps, `stream` in OPENING and WATCHING, and else neither. */
 struct etcd {
     struct discovery *discovery;
     struct ev_loop *loop;
     struct http_client http;
     enum state state;
     ev_timer timer;
-    struct endpoint endpoints[DISCOVERY_HOSTS_MAX];
-    uint32_t endpoints_n;
-    uint32_t at, addr_at; /* the address in use */
-    uint32_t tried;       /* addresses that failed since the last pause */
-    uint32_t failures;    /* rounds in a row in which all addresses failed */
+    struct etcd_endpoints endpoints;
+    uint32_t tried;    /* addresses that failed since the last pause */
+    uint32_t failures; /* rounds in a row in which all addresses failed */
     struct http_request ask, stream;
     struct etcd_reader answer, changes; /* of ask, of stream */
     struct etcd_keys keys;
     int64_t revision; /* that keys are of */
     uint64_t cluster;
-    double opened;                  /* process_clock of the last watch */
-    char why[DISCOVERY_REASON_MAX]; /* a name was not resolved */
+    char token[HTTP_TOKEN_MAX]; /* "": there is none yet, or none is needed */
+    bool is_proven;             /* the token was taken */
+    double opened;              /* process_clock of the last watch */
 };
 
 static const struct discovery_settings *settings_of(const struct etcd *e)
@@ -115,53 +106,18 @@ static void pause_for(struct etcd *e, double seconds)
     set_timer(e, about(seconds));
 }
 
-/* --- addresses ----------------------------------------------------------------------------------- */
-
-static uint32_t addresses(const struct etcd *e)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < e->endpoints_n; i++) n += e->endpoints[i].addrs_n;
-    return n;
-}
-
-/* No name was resolved, and none is left to wait for. */
-static bool are_unknown(const struct etcd *e)
-{
-    for (uint32_t i = 0; i < e->endpoints_n; i++)
-        if (!e->endpoints[i].is_unknown) return false;
-    return true;
-}
-
-/* NULL: the endpoint has fewer addresses now. */
-static const struct addr *address_of(const struct etcd *e)
-{
-    const struct endpoint *p = &e->endpoints[e->at];
-    return e->addr_at < p->addrs_n ? &p->addrs[e->addr_at] : NULL;
-}
-
-/* To the next one, perhaps of the next endpoint. There is one. */
-static void step(struct etcd *e)
-{
-    assert(addresses(e));
-    e->addr_at++;
-    while (!address_of(e)) {
-        e->at = (e->at + 1) % e->endpoints_n;
-        e->addr_at = 0;
-    }
-}
+/* --- requests ------------------------------------------------------------------------------------- */
 
 static void send_to(struct etcd *e, struct http_request *r, const char *path, const char *body,
                     size_t len, double timeout)
 {
-    const struct discovery_host *known = &discovery_parsed(e->discovery)->hosts[e->at];
-    char host[ADDR_HOST_MAX + 16];
-    bool is_v6 = strchr(known->host, ':');
-    snprintf(host, sizeof host, "%s%s%s:%u", is_v6 ? "[" : "", known->host, is_v6 ? "]" : "",
-             known->port);
+    char host[ETCD_HOST_TEXT];
     http_post(&e->http, r,
-              &(struct http_ask){.addr = address_of(e),
-                                 .host = host,
+              &(struct http_ask){.addr = endpoints_addr(&e->endpoints),
+                                 .host = endpoints_host(&e->endpoints, host),
                                  .path = path,
+                                 .token = e->state == ENTERING ? "" : e->token,
+                                 .access = settings_of(e)->access,
                                  .body = body,
                                  .len = len,
                                  .connect_timeout = settings_of(e)->timeout,
@@ -176,6 +132,17 @@ static void ask_keys(struct etcd *e)
     assert(!e->ask.client && !e->stream.client);
     set_state(e, ASKING);
     send_to(e, &e->ask, "/v3/kv/range", body, len, settings_of(e)->timeout);
+}
+
+/* etcd forgets a token after some minutes: this comes again. */
+static void ask_token(struct etcd *e)
+{
+    const struct discovery_access *access = settings_of(e)->access;
+    char body[ETCD_ASK_MAX];
+    size_t len = etcd_ask_token(body, access->user, access->password);
+    set_state(e, ENTERING);
+    send_to(e, &e->ask, "/v3/auth/authenticate", body, len, settings_of(e)->timeout);
+    explicit_bzero(body, sizeof body);
 }
 
 static void open_watch(struct etcd *e)
@@ -198,30 +165,34 @@ static void ask_count(struct etcd *e)
     send_to(e, &e->ask, "/v3/kv/range", body, len, settings_of(e)->timeout);
 }
 
-/* At the address in use, or, when that is gone, at the next one. */
+/* At the address in use. */
 static void begin(struct etcd *e)
 {
     hang_up(e);
-    if (!addresses(e)) {
-        set_state(e, LOOKING);
-        if (are_unknown(e)) discovery_failed(e->discovery, e->why);
+    if (endpoints_addr(&e->endpoints)) {
+        if (settings_of(e)->access->user[0] && !e->token[0])
+            ask_token(e);
+        else
+            ask_keys(e);
         return;
     }
-    if (!address_of(e)) step(e);
-    ask_keys(e);
+    set_state(e, LOOKING);
+    const char *why = endpoints_why(&e->endpoints);
+    if (why) discovery_failed(e->discovery, why);
 }
 
 /* This address failed: the next one at once, and after the last one all of them again, later. */
 static void fail(struct etcd *e, const char *what)
 {
     char address[ADDR_TEXT_MAX], reason[DISCOVERY_REASON_MAX];
-    const struct addr *addr = address_of(e);
+    const struct addr *addr = endpoints_addr(&e->endpoints);
     double interval = settings_of(e)->interval;
     snprintf(reason, sizeof reason, "%s%s%s", addr ? addr_print(addr, address) : "",
              addr ? ": " : "", what);
     hang_up(e);
-    if (addresses(e)) step(e);
-    if (++e->tried < addresses(e)) {
+    e->token[0] = '\0'; /* it may be why */
+    endpoints_step(&e->endpoints);
+    if (++e->tried < endpoints_count(&e->endpoints)) {
         begin(e);
         return;
     }
@@ -306,17 +277,47 @@ static const char *wrong_answer(struct etcd_reader *r, const struct http_request
     return sentence;
 }
 
+/* NULL, or what is wrong. */
+static const char *take_token(struct etcd *e, const struct etcd_message *m)
+{
+    size_t len = m->token ? strlen(m->token) : 0;
+    if (!len) return "its answer has no token: it is not etcd";
+    if (len >= sizeof e->token) return "its token is longer than 2047 bytes";
+    for (const char *p = m->token; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) return "its token has a space or control byte";
+    memcpy(e->token, m->token, len + 1);
+    e->is_proven = false;
+    return NULL;
+}
+
+/* A token that was good and is not any more has become too old. */
+static bool needs_token(const struct etcd *e, const struct http_request *r)
+{
+    return r->status == 401 && e->token[0] && e->is_proven;
+}
+
 static void on_answer(void *owner, struct http_request *r, const char *wrong)
 {
     struct etcd *e = owner;
     struct etcd_message m;
+    if (!wrong && needs_token(e, r)) {
+        e->token[0] = '\0';
+        begin(e);
+        return;
+    }
     if (!wrong) wrong = wrong_answer(&e->answer, r, &m);
-    if (wrong)
+    if (!wrong && e->state == ENTERING) wrong = take_token(e, &m);
+    if (wrong) {
         fail(e, wrong);
-    else if (e->state == ASKING)
-        take_keys(e, &m);
-    else
-        take_count(e, &m);
+    } else if (e->state == ENTERING) {
+        ask_keys(e);
+    } else {
+        e->is_proven = true;
+        if (e->state == ASKING)
+            take_keys(e, &m);
+        else
+            take_count(e, &m);
+    }
 }
 
 /* --- the watch ----------------------------------------------------------------------------------- */
@@ -399,38 +400,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
         ask_count(e);
 }
 
-/* The endpoint in use has other addresses. If one is the address in use, that stays. */
-static void follow(struct etcd *e, const struct addr *used)
+static void on_addresses(void *owner, bool is_gone)
 {
-    const struct endpoint *p = &e->endpoints[e->at];
-    for (uint32_t i = 0; i < p->addrs_n; i++) {
-        if (memcmp(&p->addrs[i], used, sizeof *used) != 0) continue;
-        e->addr_at = i;
-        return;
-    }
-    e->addr_at = 0;
-    begin(e);
-}
-
-static void on_addresses(void *owner, const struct name_news *news)
-{
-    struct endpoint *p = owner;
-    struct etcd *e = p->etcd;
-    const struct addr *old = address_of(e);
-    struct addr used = old ? *old : (struct addr){0};
-    p->is_unknown = news->n == 0;
-    if (p->is_unknown) snprintf(e->why, sizeof e->why, "%s", news->failure);
-    if (news->n) {
-        free(p->addrs);
-        p->addrs_n = news->n < ADDRS_MAX ? news->n : ADDRS_MAX;
-        p->addrs = calloc(p->addrs_n, sizeof *p->addrs);
-        if (!p->addrs) abort();
-        memcpy(p->addrs, news->addrs, p->addrs_n * sizeof *p->addrs);
-    }
-    if (e->state == LOOKING)
-        begin(e);
-    else if (e->state != PAUSING && p == &e->endpoints[e->at])
-        follow(e, &used);
+    struct etcd *e = owner;
+    if (e->state == LOOKING || (is_gone && e->state != PAUSING)) begin(e);
 }
 
 static void request_init(struct etcd *e, struct http_request *r, http_bytes_fn *on_bytes,
@@ -453,24 +426,14 @@ static void *start(struct discovery *d)
     ev_init(&e->timer, on_timer);
     e->timer.data = e;
     pause_for(e, 0); /* an address that is known at once waits for the others */
-    e->endpoints_n = url->hosts_n;
-    e->at = (uint32_t)(drand48() * e->endpoints_n);
-    for (uint32_t i = 0; i < e->endpoints_n; i++) {
-        struct endpoint *p = &e->endpoints[i];
-        p->etcd = e;
-        p->watch = resolver_watch(discovery_set(d)->resolver, url->hosts[i].host,
-                                  url->hosts[i].port, on_addresses, p);
-    }
+    endpoints_init(&e->endpoints, discovery_set(d)->resolver, url, on_addresses, e);
     return e;
 }
 
 static void stop(void *state)
 {
     struct etcd *e = state;
-    for (uint32_t i = 0; i < e->endpoints_n; i++) {
-        resolver_unwatch(e->endpoints[i].watch);
-        free(e->endpoints[i].addrs);
-    }
+    endpoints_release(&e->endpoints);
     hang_up(e);
     http_client_release(&e->http);
     ev_timer_stop(e->loop, &e->timer);

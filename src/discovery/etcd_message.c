@@ -220,7 +220,7 @@ const char *etcd_pair_at(struct etcd_reader *r, uint32_t at, struct etcd_pair *p
     struct json_object *item = json_object_array_get_idx(list, at);
     *pair = (struct etcd_pair){0};
     if (!item || !json_object_is_type(item, json_type_object))
-        return "its answer has a key that is none";
+        return "its answer has a key that is not an object";
     const char *wrong = read_type(item, &pair->is_deleted);
     if (wrong) return wrong;
     kv = member(item, "kv", json_type_object);

@@ -206,7 +206,9 @@ static const char *reason_of(struct http_request *r)
     case CURLE_OPERATION_TIMEDOUT: return "it did not answer in time";
     case CURLE_GOT_NOTHING: return "it closed the connection without an answer";
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
+    case CURLE_SEND_ERROR: /* an alert of TLS 1.3 comes behind the handshake */
+        if (strstr(r->error, "SSL")) return r->error;
+        return "it closed the connection within an answer";
     case CURLE_PARTIAL_FILE: return "it closed the connection within an answer";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY: return "its answer is not HTTP";
@@ -282,26 +284,44 @@ static long milliseconds(double seconds)
     return seconds < 1e6 ? (long)(seconds * 1000) + 1 : 1000000000;
 }
 
+static void set_blob(CURL *easy, CURLoption option, const struct secret *from)
+{
+    struct curl_blob blob = {from->bytes, from->len, CURL_BLOB_NOCOPY};
+    if (from->bytes) check(curl.easy_setopt(easy, option, &blob) == CURLE_OK);
+}
+
+/* The CAs of the system are read once a day for each client. */
+static void set_tls(struct http_request *r, const struct discovery_access *access)
+{
+    set_number(r->easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    set_number(r->easy, CURLOPT_SSL_VERIFYPEER, !access->any_certificate);
+    set_number(r->easy, CURLOPT_SSL_VERIFYHOST, access->any_certificate ? 0 : 2);
+    set_blob(r->easy, CURLOPT_CAINFO_BLOB, &access->ca);
+    set_blob(r->easy, CURLOPT_SSLCERT_BLOB, &access->cert);
+    set_blob(r->easy, CURLOPT_SSLKEY_BLOB, access->key.bytes ? &access->key : &access->cert);
+}
+
 static void set_target(struct http_request *r, const struct http_ask *ask)
 {
     char text[1024], address[ADDR_TEXT_MAX];
-    snprintf(text, sizeof text, "http://%s%s", ask->host, ask->path);
+    const char *scheme = ask->access->is_secure ? "https" : "http";
+    snprintf(text, sizeof text, "%s://%s%s", scheme, ask->host, ask->path);
     set_pointer(r->easy, CURLOPT_URL, text);
     /* Every host and port of a URL is this address. A number is not looked up. */
     snprintf(text, sizeof text, "::%s", addr_print(ask->addr, address));
     add_line(&r->connect_to, text);
     set_pointer(r->easy, CURLOPT_CONNECT_TO, r->connect_to);
     set_pointer(r->easy, CURLOPT_PROXY, "");
-    set_pointer(r->easy, CURLOPT_PROTOCOLS_STR, "http");
+    set_pointer(r->easy, CURLOPT_PROTOCOLS_STR, scheme);
     set_number(r->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 }
 
 static void set_content(struct http_request *r, const struct http_ask *ask)
 {
-    char text[1024];
+    char text[HTTP_TOKEN_MAX + 32];
     add_line(&r->headers, "Content-Type: application/json");
     add_line(&r->headers, "Expect:");
-    if (ask->token) {
+    if (ask->token[0]) {
         snprintf(text, sizeof text, "Authorization: %s", ask->token);
         add_line(&r->headers, text);
     }
@@ -333,6 +353,7 @@ void http_post(struct http_client *h, struct http_request *r, const struct http_
     set_target(r, ask);
     set_content(r, ask);
     set_callbacks(r);
+    if (ask->access->is_secure) set_tls(r, ask->access);
     set_number(r->easy, CURLOPT_NOSIGNAL, 1);
     set_number(r->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(ask->connect_timeout));
     if (ask->timeout > 0) set_number(r->easy, CURLOPT_TIMEOUT_MS, milliseconds(ask->timeout));

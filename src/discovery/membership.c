@@ -287,6 +287,6 @@ const char *discovery_url_parse(struct discovery_url *url, const char *text, siz
         }
     }
     if (begins_with(text, len, "etcds://"))
-        return "etcds:// is not known: etcd is asked without TLS, by etcd://";
+        return "etcds:// is not known: write etcd://, and discover_tls = true";
     return "a URL begins with dns+srv://, dns://, file://, elasticache:// or etcd://";
 }

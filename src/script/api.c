@@ -283,10 +283,16 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
                                           .timeout = o->discover_timeout,
                                           .debounce = o->discover_debounce,
                                           .shrink = o->discover_shrink};
+    struct discovery_access access = {.is_secure = false};
     const char *wrong = wrong_password(s, &o->server.backend);
-    if (wrong) return wrong;
-    script_note_discovery(s, o->discover, o->discover_len);
-    return pool_follow(pool_of(s, pool), o->discover, o->discover_len, &settings);
+    if (!wrong) wrong = script_read_access(s, o, &access);
+    settings.access = &access;
+    if (!wrong) {
+        script_note_discovery(s, o->discover, o->discover_len);
+        wrong = pool_follow(pool_of(s, pool), o->discover, o->discover_len, &settings);
+    }
+    access_release(&access);
+    return wrong;
 }
 
 const char *mg_server(struct script *s, uint32_t at)

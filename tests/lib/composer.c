@@ -18,7 +18,7 @@ const char *const composer_first_lines =
     MG "mg.defaults { connect_timeout = 0.2, stall_timeout = 0.5, probe_min = 0.02, "
        "probe_max = 0.2, probe_settle = 0.5 }";
 
-/* What a route may be. @ stands for a route, <a|b> for one of a and b. Long ones go over several lines:
+/* What a route may be. @ stands for a route, <a|b> for one of a and b, $ for the number of this one. Long ones go over several lines:
  * NOLINTBEGIN(bugprone-suspicious-missing-comma) */
 static const char *const forms[] = {
     "mg.failover { @, @ }",
@@ -54,6 +54,7 @@ static const char *const forms[] = {
     "mg.hedge { @, @, least = 0.001, most = <0.002|0.02|0.1> }",
     "mg.hedge { @, @, percentile = 0.5 }",
     "mg.compare { @, @, share = <0.5|1>, again = <0|0.01><|, most = 3> }",
+    "mg.near { mg.store { size = '64k', name = 'near<1|2>' }, @, ttl = <0.05|1>, name = 'n$' }",
     "mg.negative_cache { @, ttl = <0.01|1>, keys = <8|1000> }",
     "mg.lease { @, ttl = <1|30>, wait = <0.005|0.05><|, stale = 2|, without_meta = "
     "'plain'><|, refresh = 2><|, waiting = 2> }",
@@ -172,7 +173,7 @@ static unsigned write_route(struct composition *c, unsigned depth, double patien
     bool is_leaf = depth == 0 || patience < 2 * POOL_TIMEOUT || c->routes > ROUTES_MAX - 20;
     if (known < c->routes && (is_leaf || random_below(&c->by->seed, 5) == 0)) return known;
     if (is_leaf) return random_below(&c->by->seed, COMPOSER_SERVERS);
-    const char *at = decided(&c->by->seed, forms[form]), *text = "", *child;
+    const char *at = decided(&c->by->seed, forms[form]), *text = "", *child, *number;
     unsigned children = children_in(at);
     double waits = 0.05; /* what it does itself */
     for (; (child = strchr(at, '@')); at = child + 1) {
@@ -180,6 +181,8 @@ static unsigned write_route(struct composition *c, unsigned depth, double patien
         waits += c->waits[route];
         text = textf("%s%.*sr%u", text, (int)(child - at), at, route);
     }
+    if ((number = strchr(at, '$')))
+        at = textf("%.*s%u%s", (int)(number - at), at, c->routes, number + 1);
     write_line(c, textf("local r%u = %s%s", c->routes, text, at));
     c->by->used[form]++;
     c->waits[c->routes] = waits;

@@ -12,6 +12,13 @@ struct etcd_server;
 /* Waits until it answers. */
 struct etcd_server *etcd_start(void);
 
+/* The same with a second port where it speaks TLS, with files in PEM form. ca: clients must have a certificate that it signed; NULL: they
+ * need none. */
+struct etcd_server *etcd_start_secure(const char *cert, const char *key, const char *ca);
+/* Two members of one cluster, which does nothing without both. */
+void etcd_start_pair(struct etcd_server *pair[2]);
+const char *etcd_secure_port(const struct etcd_server *s);
+
 const char *etcd_address(const struct etcd_server *s); /* 127.0.0.1:PORT */
 
 /* Both return the revision that this made. A value of NULL deletes the key. */
@@ -27,8 +34,8 @@ void etcd_compacts(struct etcd_server *s, int64_t revision);
 /* A POST with JSON to a path of its gateway; fails the test unless it is done. Returns the answer. */
 const char *etcd_does(struct etcd_server *s, const char *path, const char *body);
 
-/* The users root and `user`, with these passwords, must say who they are from now on; `user` may read the keys that begin with
- * prefix. */
+/* The users root and `user`, with these passwords, as JSON has them, must say who they are from now on; `user` may read the keys that begin with
+ * prefix. A token that is not used for one second or two is not known any more. */
 void etcd_wants_passwords(struct etcd_server *s, const char *root, const char *user,
                           const char *password, const char *prefix);
 

@@ -66,6 +66,7 @@ const struct policy_row policy_rows[] = {
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7, writes = 'both' }",   'a', GETS_SAME, TELLS},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9, writes = 'both' }",     'b', NOTHING, TELLS},
     {"modify_key", "mg.modify_key { a, ensure = 'k' }",                          'a', NOTHING, TELLS},
+    {"near", "mg.near { mg.store { size = '1m', name = 'near' }, a, ttl = 0.3 }",    'a', NOTHING, TELLS},
     {"negative_cache", "mg.negative_cache { a }",                                'a', NOTHING, TELLS},
     {"null", "mg.null()",                                                        '-', NOTHING, BLIND},
     {"outstanding_limit", "mg.outstanding_limit { a, 9, over = b }",             'a', NOTHING, TELLS},

@@ -180,6 +180,7 @@ static void a_policy_below_another_goes_on_as_well(void **state)
     static const char *const routes[] = {
         "mg.log_requests { mg.failover { a, b } }",
         "mg.coalesce { mg.failover { a, b } }",
+        "mg.near { mg.store { size = '1m', name = 'near' }, mg.failover { a, b } }",
         "mg.negative_cache { mg.failover { a, b } }",
         "mg.failover { mg.coalesce { a }, mg.outstanding_limit { b, 5 } }",
         "mg.async(function(req) return mg.call(mg_failover, req) end)",
@@ -301,9 +302,13 @@ static void a_copy_that_is_late_is_swallowed(void **state)
 
 /* --- a reload, and the end ----------------------------------------------------------------------- */
 
-static const char *const in_flight[] = {"mg.failover { a, b }",    "mg.coalesce { a }",
-                                        "mg.negative_cache { a }", "mg.outstanding_limit { a, 5 }",
-                                        "mg.all_sync { a, b }",    "mg.l1_l2 { a, b }"};
+static const char *const in_flight[] = {"mg.failover { a, b }",
+                                        "mg.coalesce { a }",
+                                        "mg.negative_cache { a }",
+                                        "mg.outstanding_limit { a, 5 }",
+                                        "mg.all_sync { a, b }",
+                                        "mg.l1_l2 { a, b }",
+                                        "mg.near { mg.store { size = '1m', name = 'near' }, a }"};
 
 static void what_is_out_at_a_reload_goes_on_by_the_old_routes(void **state)
 {

@@ -91,10 +91,18 @@ static void a_failed_key_of_a_get_leaves_the_others(void **state)
 static void noreply_stays_silent_through_every_route(void **state)
 {
     static const char *const routes[] = {
-        "mg.all_sync { a, b }",         "mg.all_async { a, b }", "mg.all_majority { a, b }",
-        "mg.failover { a, b }",         "mg.coalesce { a }",     "mg.outstanding_limit { a, 9 }",
-        "mg.negative_cache { a }",      "mg.hedge { a, b }",     "mg.log_requests { a }",
-        "mg.delay { a, after = 0.01 }", "mg.compare { a, b }",
+        "mg.all_sync { a, b }",
+        "mg.all_async { a, b }",
+        "mg.all_majority { a, b }",
+        "mg.failover { a, b }",
+        "mg.coalesce { a }",
+        "mg.outstanding_limit { a, 9 }",
+        "mg.negative_cache { a }",
+        "mg.hedge { a, b }",
+        "mg.near { mg.store { size = '1m', name = 'near' }, a }",
+        "mg.log_requests { a }",
+        "mg.delay { a, after = 0.01 }",
+        "mg.compare { a, b }",
     };
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         struct client *c = client_of(routes[i]);
@@ -276,6 +284,7 @@ static void a_client_that_goes_leaves_its_flows_to_end(void **state)
         "mg.coalesce { mg.failover { a, b } }",
         "mg.hedge { a, b }",
         "mg.compare { a, mg.null(), share = 1 }",
+        "mg.near { mg.store { size = '1m', name = 'near' }, a }",
         "mg.negative_cache { a }",
         "mg.outstanding_limit { a, 1 }",
         "mg.delay { a, after = 0.001 }",
@@ -312,6 +321,7 @@ static const char *const in_flight[] = {
     "mg.coalesce { mg.log_requests { a } }",
     "mg.hedge { a, b, least = 30, most = 30 }",
     "mg.compare { a, mg.null(), share = 1 }",
+    "mg.near { mg.store { size = '1m', name = 'near' }, mg.outstanding_limit { a, 5 } }",
     "mg.negative_cache { mg.outstanding_limit { a, 5 } }",
     "mg.delay { a, before = 0.001 }",
     "mg.shadow { a, to = a, share = 1 }",

@@ -39,6 +39,7 @@ static const char *const routes[] = {
     "mg.log_requests { a }",
     "mg.migrate { a, b, start = os.time() - 10, interval = 3600 }",
     "mg.modify_key { a, add = 'v2:' }",
+    "mg.near { mg.store { size = '1m', name = 'near' }, a, ttl = 0.05 }",
     "mg.negative_cache { a, 0.05 }",
     "mg.null()",
     "mg.outstanding_limit { a, 10000 }",

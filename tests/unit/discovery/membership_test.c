@@ -318,6 +318,17 @@ static void urls_say_where_to_ask(void **state)
     PARSES("file:///etc/moongate/pool");
     assert_int_equal(u.kind, DISCOVERY_FILE);
     assert_string_equal(u.path, "/etc/moongate/pool");
+    PARSES("etcd://etcd1:7,10.0.0.1,[::1]:8/mc/users//");
+    assert_int_equal(u.kind, DISCOVERY_ETCD);
+    assert_int_equal(u.hosts_n, 3);
+    assert_string_equal(u.hosts[0].host, "etcd1");
+    assert_int_equal(u.hosts[0].port, 7);
+    assert_string_equal(u.hosts[1].host, "10.0.0.1");
+    assert_int_equal(u.hosts[1].port, 2379);
+    assert_string_equal(u.hosts[2].host, "::1");
+    assert_string_equal(u.path, "/mc/users/");
+    PARSES("etcd://a,b,c,d,e,f,g,h/p");
+    assert_int_equal(u.hosts_n, 8);
 #undef PARSES
 }
 
@@ -339,6 +350,18 @@ static void urls_that_make_no_sense_are_refused_in_a_sentence(void **state)
         {"elasticache://a:x", "the port is not a number"},
         {"file://etc/pool", "takes an absolute path"},
         {"file://", "takes an absolute path"},
+        {"etcd://", "the host is missing"},
+        {"etcd://a", "takes a prefix of keys"},
+        {"etcd://a//", "takes a prefix of keys"},
+        {"etcd:///a", "the host is missing"},
+        {"etcd://a,/p", "the host is missing"},
+        {"etcd://a:0/p", "port 0 is no port"},
+        {"etcd://a:x/p", "the port is not a number"},
+        {"etcd://unix:/p", "the path after unix: is missing"},
+        {"etcd://user:password@a/p", "do not stand in the URL"},
+        {"etcd://a/p q", "the prefix holds a space"},
+        {"etcd://a,b,c,d,e,f,g,h,i/p", "at most 8"},
+        {"etcds://a/p", "write etcd://, and discover_tls"},
     };
     struct discovery_url u;
     (void)state;

@@ -3,9 +3,9 @@
  *
  * HISTORIES: schedules for each route (300). SEED: of all that is random (it is printed). HISTORY_ROUTE: only that route.
  */
-#include "lib/fleet.h"
 #include "lib/stage.h"
 #include "lib/timeline.h"
+#include "unit/route/fleet.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ static struct sums {
     uint64_t seed;
     unsigned schedule;
     unsigned long ops, hits, errors;
-    unsigned tangled; /* schedules that cannot be judged */
+    unsigned tangled; /* schedules that leave too many writes unknown to be judged */
 } * sums;
 
 static struct {

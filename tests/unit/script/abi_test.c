@@ -75,6 +75,10 @@
     X(discover_interval)                                                                           \
     X(discover_timeout)                                                                            \
     X(discover_debounce)                                                                           \
+    X(discover_auth)                                                                               \
+    X(discover_ca)                                                                                 \
+    X(discover_cert)                                                                               \
+    X(discover_key)                                                                                \
     X(server)                                                                                      \
     X(points)                                                                                      \
     X(distribution)                                                                                \
@@ -84,7 +88,9 @@
     X(on_failure)                                                                                  \
     X(weighted)                                                                                    \
     X(hash_empty_tag)                                                                              \
-    X(discover_shrink)
+    X(discover_shrink)                                                                             \
+    X(discover_secure)                                                                             \
+    X(discover_any_certificate)
 #define TLS_FIELDS(X)                                                                              \
     X(ca)                                                                                          \
     X(cert)                                                                                        \

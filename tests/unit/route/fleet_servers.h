@@ -1,4 +1,8 @@
-#include "lib/fleet.h"
+/* fleet_servers: what a fleet (fleet.h) is made of, and its servers with their connections. Included by fleet.h alone, which says who owns
+ * what.
+ */
+#ifndef TESTS_UNIT_FLEET_SERVERS_H
+#define TESTS_UNIT_FLEET_SERVERS_H
 
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +20,16 @@
 #include "worker/worker_state.h"
 #include "worker/worker_tools.h"
 
-enum { MACHINES = 2, WORKERS = 4, SERVERS = 8, LINKS = 64, CLIENTS = 64, PENDING = 128, LATE = 64 };
+enum {
+    FLEET_MACHINES = 2,
+    FLEET_WORKERS = 4,
+    SERVERS = 8,
+    LINKS = 64,
+    GUESTS = 64,
+    PENDING = 128,
+    LATE = 64
+};
+enum { FLEET_ANSWER = 4096 };
 enum { BUFFER = 16 * 1024, REQUEST = 1024, QUIET = 3 };
 
 /* Seconds after a connection has ended in which a server may still carry out what came by it: less than WRITES_LINGER. */
@@ -32,7 +45,7 @@ struct post {
 struct machine {
     struct board *board;
     struct store_region *stores;
-    struct post *posts[WORKERS];
+    struct post *posts[FLEET_WORKERS];
 };
 
 /* A request at a server: its bytes, then the answer's. */
@@ -69,17 +82,23 @@ static struct post *killed;
 struct fleet {
     struct options options;
     unsigned machines, workers;
-    struct machine machine[MACHINES];
+    struct machine machine[FLEET_MACHINES];
     char *names[SERVERS];
     struct store *servers[SERVERS];
     struct link links[LINKS];
     unsigned links_n;
     struct late late[LATE];
     unsigned late_n;
-    struct guest guests[CLIENTS];
+    struct guest guests[GUESTS];
     unsigned guests_n;
     struct arena arena;
 };
+
+/* Seconds. */
+static inline double fleet_now(void)
+{
+    return process_clock();
+}
 
 /* --- servers ------------------------------------------------------------------------------------- */
 
@@ -163,6 +182,8 @@ static bool take_request(struct link *l)
     return true;
 }
 
+static inline void fleet_breaks(struct fleet *f, unsigned link);
+
 /* False: nothing has come. */
 static bool link_reads(struct fleet *f, unsigned at)
 {
@@ -194,7 +215,8 @@ static int dial(void *about, const struct backend *b, int *fd)
     return 0;
 }
 
-unsigned fleet_links(const struct fleet *f)
+/* Connections to servers: how many there are; their numbers change as they come and go. What can be done with one: */
+static inline unsigned fleet_links(const struct fleet *f)
 {
     return f->links_n;
 }
@@ -208,22 +230,24 @@ static struct pending *first(const struct link *l, bool is_done)
     return NULL;
 }
 
-bool fleet_may_carry_out(const struct fleet *f, unsigned link)
+/* a request has come that is not carried out */
+static inline bool fleet_may_carry_out(const struct fleet *f, unsigned link)
 {
     return first(&f->links[link], false);
 }
 
-bool fleet_may_answer(const struct fleet *f, unsigned link)
+/* one is, and is not answered */
+static inline bool fleet_may_answer(const struct fleet *f, unsigned link)
 {
     return first(&f->links[link], true);
 }
 
-void fleet_carries_out(struct fleet *f, unsigned link)
+static inline void fleet_carries_out(struct fleet *f, unsigned link)
 {
     carry_out(f, f->links[link].server, first(&f->links[link], false));
 }
 
-void fleet_answers(struct fleet *f, unsigned link)
+static inline void fleet_answers(struct fleet *f, unsigned link)
 {
     struct link *l = &f->links[link];
     struct pending *p = l->queue[0];
@@ -232,7 +256,8 @@ void fleet_answers(struct fleet *f, unsigned link)
     free(p);
 }
 
-void fleet_breaks(struct fleet *f, unsigned link)
+/* The connection breaks. What was not carried out yet may still be, within a second: see fleet_late. */
+static inline void fleet_breaks(struct fleet *f, unsigned link)
 {
     struct link *l = &f->links[link];
     for (unsigned i = 0; i < l->queue_n; i++) {
@@ -245,7 +270,8 @@ void fleet_breaks(struct fleet *f, unsigned link)
     *l = f->links[--f->links_n];
 }
 
-bool fleet_late(struct fleet *f, bool is_carried_out)
+/* Requests of broken connections: one of them is carried out, or is forgotten. False: there is none. */
+static inline bool fleet_late(struct fleet *f, bool is_carried_out)
 {
     if (f->late_n == 0) return false;
     struct late first = f->late[0];
@@ -255,7 +281,8 @@ bool fleet_late(struct fleet *f, bool is_carried_out)
     return true;
 }
 
-void fleet_empties(struct fleet *f)
+/* Items of servers are gone. */
+static inline void fleet_empties(struct fleet *f)
 {
     for (unsigned i = 0; i < SERVERS; i++) {
         if (f->servers[i]) store_destroy(f->servers[i]);
@@ -263,189 +290,4 @@ void fleet_empties(struct fleet *f)
     }
 }
 
-/* --- workers ------------------------------------------------------------------------------------- */
-
-double fleet_now(void)
-{
-    return process_clock();
-}
-
-static void use(struct post *post, const char *text)
-{
-    char error[SCRIPT_ERROR_MAX];
-    struct tester_script script = {.path = "fleet.lua", .text = text, .len = strlen(text)};
-    if (!worker_use(&post->worker, &script, error)) fail_msg("%s", error);
-}
-
-static struct post *hire(struct fleet *f, unsigned machine, unsigned worker, const char *script)
-{
-    static const char *const no_names[1] = {NULL};
-    struct machine *m = &f->machine[machine];
-    struct post *post = calloc(1, sizeof *post);
-    assert_non_null(post);
-    post->fleet = f;
-    post->seat = (struct worker_seat){.options = &f->options,
-                                      .board = m->board,
-                                      .stores = m->stores,
-                                      .index = worker,
-                                      .part = worker,
-                                      .script_fd = -1,
-                                      .channel = -1};
-    worker_init(&post->worker, &post->seat, false);
-    struct backends *backends = &post->worker.backends;
-    backends->loop = post->worker.loop;
-    backends->dial = dial;
-    backends->dials_for = post;
-    backends->asks_plainly = true;
-    worker_watch_loop(&post->worker);
-    worker_name_listeners(&post->worker, no_names, 1);
-    use(post, script);
-    return post;
-}
-
-/* One turn; false: nothing has come out of it for a server or a client. */
-static bool turns(struct fleet *f, struct post *post)
-{
-    bool has_come = false;
-    ev_run(post->worker.loop, EVRUN_NOWAIT);
-    for (unsigned i = f->links_n; i-- > 0;)
-        if (f->links[i].post == post) has_come |= link_reads(f, i);
-    return has_come;
-}
-
-void fleet_runs(struct fleet *f, unsigned machine, unsigned worker)
-{
-    struct post *post = f->machine[machine].posts[worker];
-    for (int quiet = 0; quiet < QUIET; quiet++)
-        if (turns(f, post)) quiet = 0;
-}
-
-void fleet_runs_all(struct fleet *f)
-{
-    for (unsigned m = 0; m < f->machines; m++)
-        for (unsigned w = 0; w < f->workers; w++) fleet_runs(f, m, w);
-}
-
-void fleet_reloads(struct fleet *f, const char *script)
-{
-    for (unsigned m = 0; m < f->machines; m++)
-        for (unsigned w = 0; w < f->workers; w++) use(f->machine[m].posts[w], script);
-}
-
-void fleet_kills(struct fleet *f, unsigned machine, unsigned worker, const char *script)
-{
-    struct machine *m = &f->machine[machine];
-    struct post *post = m->posts[worker];
-    for (unsigned i = f->links_n; i-- > 0;)
-        if (f->links[i].post == post) fleet_breaks(f, i);
-    for (unsigned i = 0; i < f->guests_n; i++)
-        if (f->guests[i].post == post) fleet_hangs_up(f, i);
-    post->next = killed;
-    killed = post;
-    board_forget(m->board, worker, fleet_now());
-    m->posts[worker] = hire(f, machine, worker, script);
-}
-
-void fleet_waits(double seconds)
-{
-    clock_advance(seconds);
-}
-
-/* --- clients ------------------------------------------------------------------------------------- */
-
-unsigned fleet_connects(struct fleet *f, unsigned machine, unsigned worker)
-{
-    int pair[2];
-    struct post *post = f->machine[machine].posts[worker];
-    unsigned at = 0;
-    while (at < f->guests_n && f->guests[at].fd >= 0) at++;
-    if (at == CLIENTS) fail_msg("too many clients");
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    (void)client_create(&post->worker.clients, (struct newcomer){.fd = pair[1]});
-    f->guests[at] = (struct guest){.fd = pair[0], .post = post};
-    if (at == f->guests_n) f->guests_n++;
-    return at;
-}
-
-void fleet_sends(struct fleet *f, unsigned client, const char *text)
-{
-    assert_int_equal(write(f->guests[client].fd, text, strlen(text)), strlen(text));
-}
-
-bool fleet_hears(struct fleet *f, unsigned client, char *text)
-{
-    struct guest *g = &f->guests[client];
-    ssize_t n = g->fd < 0 ? 0 : recv(g->fd, text, FLEET_ANSWER - 1, MSG_DONTWAIT);
-    text[n > 0 ? n : 0] = '\0';
-    return n > 0 || (n < 0 && errno == EAGAIN);
-}
-
-void fleet_hangs_up(struct fleet *f, unsigned client)
-{
-    if (f->guests[client].fd >= 0) close(f->guests[client].fd);
-    f->guests[client].fd = -1;
-}
-
-/* --- life ---------------------------------------------------------------------------------------- */
-
-static bool settle_once(struct fleet *f)
-{
-    bool is_busy = false;
-    fleet_runs_all(f);
-    for (unsigned i = 0; i < f->links_n; i++) {
-        for (; fleet_may_carry_out(f, i); is_busy = true) fleet_carries_out(f, i);
-        for (; fleet_may_answer(f, i); is_busy = true) fleet_answers(f, i);
-    }
-    return is_busy;
-}
-
-void fleet_settles(struct fleet *f)
-{
-    while (fleet_late(f, false)) continue;
-    while (settle_once(f)) continue;
-}
-
-struct fleet *fleet_create(unsigned machines, unsigned workers_each, const char *script)
-{
-    struct fleet *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    assert_true(machines <= MACHINES && workers_each <= WORKERS);
-    assert_true(options_default(&f->options));
-    f->options.single_process = true;
-    f->machines = machines;
-    f->workers = workers_each;
-    arena_init(&f->arena, 64 * 1024);
-    signal(SIGPIPE, SIG_IGN);
-    clock_take(1.7e9);
-    for (unsigned m = 0; m < machines; m++) {
-        f->machine[m].board = board_create(workers_each, 1 << 20);
-        f->machine[m].stores = store_region_create(64 << 20, NULL);
-        assert_non_null(f->machine[m].board);
-        assert_non_null(f->machine[m].stores);
-        for (unsigned w = 0; w < workers_each; w++) f->machine[m].posts[w] = hire(f, m, w, script);
-    }
-    fleet_settles(f);
-    return f;
-}
-
-static void retire(struct post *post)
-{
-    worker_release(&post->worker);
-    free(post);
-}
-
-void fleet_destroy(struct fleet *f)
-{
-    for (unsigned i = 0; i < f->guests_n; i++) fleet_hangs_up(f, i);
-    for (unsigned m = 0; m < f->machines; m++) {
-        for (unsigned w = 0; w < f->workers; w++) retire(f->machine[m].posts[w]);
-        board_destroy(f->machine[m].board);
-        store_region_destroy(f->machine[m].stores);
-    }
-    while (f->links_n) fleet_breaks(f, 0);
-    while (fleet_late(f, false)) continue;
-    fleet_empties(f);
-    for (unsigned i = 0; i < SERVERS; i++) free(f->names[i]);
-    arena_release(&f->arena);
-    free(f);
-}
+#endif
