@@ -180,6 +180,29 @@ static void too_many_are_sent_away(void **state)
     }
     for (int i = 0; i < CROWD; i++) misses += octets_n(&crowd[i].peer.in) == 5;
     assert_true(misses >= CROWD - 4 * 25 && misses < CROWD - 4);
+    client_asks(client_connects(daemons[0]), "set hot 0 0 1\r\nx\r\n", "STORED\r\n");
+    while (answered() < CROWD) stage_turns(5);
+}
+
+/* Statuses of the binary protocol. */
+enum { ABSENT = 1, UNSTORED = 5 };
+
+static void asks(struct client *c, struct frame f, uint16_t status, const char *text)
+{
+    client_sends_frame(c, f);
+    client_sees_frame(c, (struct frame){.opcode = f.opcode,
+                                        .status = status,
+                                        .cas = status || f.opcode == 0x04 ? 0 : UINT64_MAX,
+                                        .value = text});
+}
+
+static void sees_value(struct client *c, uint8_t opcode, const char *value)
+{
+    client_sees_frame(c, (struct frame){.opcode = opcode,
+                                        .cas = UINT64_MAX,
+                                        .extras = "\0\0\0\0",
+                                        .extras_n = 4,
+                                        .value = value});
 }
 
 static void binary_clients_take_part(void **state)
@@ -188,23 +211,23 @@ static void binary_clients_take_part(void **state)
     opens("wait = 20, stale = 60");
     struct client *c[3];
     for (int i = 0; i < 3; i++) c[i] = client_connects(daemons[0]);
-    client_asks_frame(c[0], frame_of(0x00, "k"), 0x01, NULL);
+    asks(c[0], frame_of(0x00, "k"), ABSENT, "Not found");
     client_sends_frame(c[1], frame_of(0x00, "k"));
-    client_asks_frame(c[0], frame_store(0x0e, "k", "x"), 0x05, NULL);              /* append */
-    client_asks_frame(c[0], frame_count(0x05, "k", 1, 1, UINT32_MAX), 0x01, NULL); /* incr */
-    client_asks_frame(c[0], frame_touch(0x1c, "k", 9), 0x01, NULL);
-    client_asks_frame(c[0], frame_store(0x01, "k", "value"), 0x00, NULL);
-    client_sees_frame(c[1], (struct frame){.magic = 0x81,
-                                           .cas = UINT64_MAX,
-                                           .extras = "\0\0\0\0",
-                                           .extras_n = 4,
-                                           .value = "value"});
-    client_asks_frame(c[0], frame_of(0x00, "k"), 0x00, "value");
-    client_asks_frame(c[0], frame_of(0x04, "k"), 0x00, NULL); /* delete */
-    client_asks_frame(c[0], frame_of(0x04, "k"), 0x01, NULL);
-    client_asks_frame(c[0], frame_of(0x00, "k"), 0x01, NULL);
-    client_asks_frame(c[2], frame_store(0x02, "k", "again"), 0x00, NULL); /* add */
-    client_asks_frame(c[1], frame_of(0x00, "k"), 0x00, "again");
+    asks(c[0], (struct frame){.opcode = 0x0e, .key = "k", .value = "x"}, UNSTORED,
+         "Not stored.");                                          /* append */
+    asks(c[0], frame_store(0x03, "k", "x"), ABSENT, "Not found"); /* replace */
+    asks(c[0], frame_count(0x05, "k", 1, 1, UINT32_MAX), ABSENT, "Not found");
+    asks(c[0], frame_touch(0x1c, "k", 9), ABSENT, "Not found");
+    asks(c[0], frame_store(0x01, "k", "value"), 0, "");
+    sees_value(c[1], 0x00, "value");
+    client_sends_frame(c[0], frame_touch(0x1d, "k", 90)); /* get and touch */
+    sees_value(c[0], 0x1d, "value");
+    asks(c[0], frame_of(0x04, "k"), 0, ""); /* delete */
+    asks(c[0], frame_of(0x04, "k"), ABSENT, "Not found");
+    asks(c[0], frame_of(0x00, "k"), ABSENT, "Not found");
+    asks(c[2], frame_store(0x02, "k", "again"), 0, ""); /* add */
+    client_sends_frame(c[1], frame_of(0x00, "k"));
+    sees_value(c[1], 0x00, "again");
 }
 
 int main(void)
