@@ -131,7 +131,7 @@ static void there(struct flow *flow, const struct lease_item *item)
 
 /* --- an item that counts as absent ---------------------------------------------------------------- */
 
-/* A placeholder of somebody else stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
+/* A placeholder of another client stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
 static void gone(struct flow *flow, const struct lease_item *item)
 {
     const struct request *r = &flow->kept->r;
