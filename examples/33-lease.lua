@@ -1,5 +1,5 @@
--- 33: a stampede. When a page that many want has gone, one client gets the miss and renders it; the others wait for that,
--- up to 200 ms, and then get the page as it was before, which is kept for a minute. In the last 10 seconds of its time
+-- 33: a stampede. When a page that many want has gone, one client gets the miss and renders it. The others wait for
+-- that, up to 200 ms, then get the page as it was before, which is kept for a minute. In the last 10 seconds of its time
 -- one client renders it again, while the others still get it.
 local mg = require "moongate"
 
