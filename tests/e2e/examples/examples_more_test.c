@@ -404,6 +404,27 @@ static void example_31_keeps_sessions_itself(void **state)
     assert_int_equal(stat_number(c, "stores", "sessions:items"), 1);
 }
 
+static void example_33_lets_one_client_render_what_many_want(void **state)
+{
+    const char *text = example_text("33-lease");
+    struct moongate *m = moongate_start(text, NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+    if (!memcached_at_hand_has_meta()) return;
+    client_misses(c, "page:1");
+    client_sends(other, "get page:1\r\n");
+    client_sets(c, "page:1");
+    client_sees(other, "VALUE page:1 0 5\r\nhello\r\nEND\r\n");
+    client_asks(c, "delete page:1\r\n", "DELETED\r\n");
+    client_misses(c, "page:1");
+    client_finds(other, "page:1"); /* as it was before */
+    client_sets(c, "page:1");
+    client_misses(c, "k");
+    client_misses(other, "k");
+    client_sets(c, "k");
+    client_asks(c, "delete k\r\n", "DELETED\r\n");
+    client_misses(c, "k");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +449,7 @@ int main(void)
         play(example_29_brings_no_deleted_key_back),
         play(example_30_deletes_in_every_region),
         play(example_31_keeps_sessions_itself),
+        play(example_33_lets_one_client_render_what_many_want),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
