@@ -321,6 +321,7 @@ static void set_content(struct http_request *r, const struct http_ask *ask)
     char text[HTTP_TOKEN_MAX + 32];
     add_line(&r->headers, "Content-Type: application/json");
     add_line(&r->headers, "Expect:");
+    add_line(&r->headers, ask->header);
     if (ask->token[0]) {
         snprintf(text, sizeof text, "Authorization: %s", ask->token);
         add_line(&r->headers, text);

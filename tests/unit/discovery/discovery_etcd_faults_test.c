@@ -144,6 +144,7 @@ static void what_is_asked_is_plain(void **state)
     assert_true(strncmp(g->asked, "POST /v3/watch HTTP/1.1\r\n", 25) == 0);
     assert_non_null(strstr(g->asked, textf("\r\nHost: localhost%s\r\n", strchr(g->address, ':'))));
     assert_non_null(strstr(g->asked, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(g->asked, "\r\nGrpc-Metadata-Hasleader: true\r\n"));
     assert_null(strstr(g->asked, "Expect:"));
     assert_null(strstr(g->asked, "Authorization:"));
     /* from /mc/ to /mc0 */
