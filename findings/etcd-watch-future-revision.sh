@@ -1,7 +1,7 @@
 #!/bin/sh
 # Expected: a watch from a revision that etcd does not have yet is refused, as one from a revision that it has no more (compact_revision).
 #     A program reads keys at revision N and watches from N + 1. When etcd begins again with other data in between (restored from a
-#     backup, or set up anew), its revisions begin low, and the program is told.
+#     backup, or set up again), its revisions begin low, and the program is told.
 # Happens: etcd answers `created`, and then is silent until its own revisions reach that number: the changes before that are never told. The
 #     one sign is the revision in the header of `created`, which is lower than the one before the watch begins.
 # Source: Debian bookworm's etcd-server 3.4.23-4+b4.
