@@ -129,9 +129,9 @@ uint64_t store_next_cas(struct store_op *op);
 /* Sets and clears marks (bits of enum store_mark). */
 void store_set_marks(struct store_op *op, struct store_item *item, uint8_t set, uint8_t clear);
 
-/* The value's bytes from `at` on that lie in one piece: *span, until the operation ends. 0: at is the value's length. */
+/* The value's bytes from `at` on that lie in one piece: *to, until the operation ends. 0: at is the value's length. */
 size_t store_value_span(struct store_op *op, const struct store_item *item, size_t at,
-                        const uint8_t **span);
+                        const uint8_t **to);
 
 /* Copies len bytes of the value from `at` on. */
 void store_value_read(struct store_op *op, const struct store_item *item, size_t at, void *to,
