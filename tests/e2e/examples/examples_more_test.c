@@ -1,4 +1,4 @@
-/* The examples from 12 on; the others are in examples_test.c. */
+/* The examples from 12 to 30, but those that other files here have. */
 #include "lib/address.h"
 #include "lib/client.h"
 #include "lib/example.h"
