@@ -1,7 +1,7 @@
 /* What a store answers, beside a memcached whose clock is moved with the store's: random requests of every kind, one by one, get the same
  * bytes; and what both have counted afterwards is the same.
  *
- * SEED names the first play, PLAYS how many there are, LONG_SECONDS when to stop. */
+ * SEED names the first play, STREAMS how many there are, LONG_SECONDS when to stop. */
 #include "e2e/protocol/differential.h"
 #include "lib/asked_store.h"
 #include "lib/clocked.h"
@@ -89,7 +89,7 @@ static void mend_ttl(struct octets *answer)
 
 static void show_history(const struct beside *b)
 {
-    fprintf(stderr, "SEED=%u PLAYS=1\n", b->seed);
+    fprintf(stderr, "SEED=%u STREAMS=1\n", b->seed);
     for (unsigned long i = b->done < SHOWN ? 0 : b->done - SHOWN; i < b->done; i++)
         print("before", &b->history[i % SHOWN]);
 }
@@ -424,7 +424,7 @@ static void what_newer_versions_have_is_answered_as_they_do(void **state)
 static void a_store_answers_as_memcached_does(void **state)
 {
     struct beside *b;
-    unsigned first = number_from("SEED", 1), plays = number_from("PLAYS", 150);
+    unsigned first = number_from("SEED", 1), plays = number_from("STREAMS", 150);
     unsigned seconds = number_from("LONG_SECONDS", 0);
     double until = stage_now() + seconds;
     if (!begin_as(&b)) plays = 0;
