@@ -43,20 +43,18 @@ static inline bool client_has_room(const struct client *c)
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
 }
 
-/* After how many requests, which it has sent at once, they are to be routed: what stores answer is there at once, and each answer may be as
- * long as a value. So it is seen in time that there is no more room. */
+/* After how many requests, which it has sent at once, they are to be routed. What stores answer is there at once, and each answer may be as
+ * long as a value: so it is seen in time that there is no more room. */
+uint32_t client_batch_for_stores(const struct client *c);
 static inline uint32_t client_batch(const struct client *c)
 {
-    uint64_t held = client_held(c), most = c->set->limits.client_buffer;
-    uint64_t left = held < most ? (most - held) / c->turn->limits.rules.max_value : 0;
-    return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
+    return __builtin_expect(c->turn->has_stores, 0) ? client_batch_for_stores(c) : UINT32_MAX;
 }
 
 /* One more request was taken, of `left` that are taken before they are routed. Returns how many are left now. */
 static inline uint32_t client_took(struct client *c, uint32_t left)
 {
-    if (__builtin_expect(!c->turn->has_stores, 1)) return left;
-    if (left > 1) return left - 1;
+    if (__builtin_expect(left > 1, 1)) return left - 1;
     turn_route(c->turn);
     return client_batch(c);
 }

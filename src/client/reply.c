@@ -341,12 +341,6 @@ static inline __attribute__((always_inline)) void account(struct reply *reply,
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
 }
 
-/* I6: a client that holds too much is closed at the end of the turn; until then stores may answer many keys more. */
-static bool keeps_parts(const struct reply *reply)
-{
-    return reply->client && !client_holds_too_much(reply->client);
-}
-
 /* In frames, or not at all. */
 static void answered_otherwise(struct reply *reply, const struct call_news *news)
 {
@@ -374,7 +368,7 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
     } else if (!reply->parts_n) {
         answer_blob(reply, news);
     } else {
-        if (r->kind == RESPONSE_VALUE && keeps_parts(reply)) parts_keep_lone(reply, news);
+        if (r->kind == RESPONSE_VALUE && reply->client) parts_keep_lone(reply, news);
         if (r->kind & RESPONSE_ANY_ERROR) parts_fail(reply, "", r->bytes, r->len - 2);
         one_less(reply);
     }

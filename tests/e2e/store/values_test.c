@@ -111,6 +111,44 @@ static void slow_readers_hold_little_memory(void **state)
     }
 }
 
+/* The same for one get, whose answer is put together before it goes. */
+static void a_get_of_many_large_values_holds_little_memory(void **state)
+{
+    struct moongate *m = moongate_start(NULL, "--store", "64m", "--client-buffer", "1m", NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+    const char *value = value_of(LARGE), *line = "get";
+    stores(c, "k", value);
+    pid_t worker = moongate_worker(m);
+    size_t before = program_peak_kib(worker);
+    for (int i = 0; i < 200; i++) line = textf("%s k", line);
+    client_sends(c, textf("%s\r\n", line));
+    for (int i = 0; i < 2; i++) {
+        client_sees(c, textf("VALUE k 7 %d\r\n", LARGE));
+        client_sees(c, value);
+        client_sees(c, "\r\n");
+    }
+    client_sees(c,
+                "SERVER_ERROR the answer is larger than --client-buffer: ask for fewer keys\r\n");
+    client_sees_nothing_more(c);
+    gets(other, "k", value);
+    assert_true(program_peak_kib(worker) < before + 20 * 1024);
+}
+
+/* Without a flow, and in another worker: so negative_cache has only the table of writes to go by. */
+static void a_write_to_a_store_counts_for_policies_of_all_workers(void **state)
+{
+    struct moongate *m =
+        moongate_start(MG "local s = mg.store { size = '1m' }\n"
+                          "return mg.by_command {\n"
+                          "  get = mg.negative_cache { s, ttl = 60 }, default = s }\n",
+                       "-j", "2", NULL);
+    struct client *c[8];
+    for (int i = 0; i < 8; i++) c[i] = client_connects(m);
+    for (int i = 0; i < 8; i++) client_asks(c[i], "get k\r\n", "END\r\n");
+    client_stores_value(c[0], "k", "there");
+    for (int i = 0; i < 8; i++) client_gets_value(c[i], "k", "there");
+}
+
 /* A store never takes more than its size: old items go. */
 static void a_full_store_keeps_what_is_asked_for(void **state)
 {
@@ -264,6 +302,8 @@ int main(void)
         play(a_value_over_the_limits_is_refused),
         play(a_script_may_allow_larger_values),
         play(slow_readers_hold_little_memory),
+        play(a_get_of_many_large_values_holds_little_memory),
+        play(a_write_to_a_store_counts_for_policies_of_all_workers),
         play(a_full_store_keeps_what_is_asked_for),
         play(a_get_of_many_keys_over_stores_and_pools),
         play(a_key_that_is_changed_is_shown_as_it_came),
