@@ -102,6 +102,12 @@ static void again(struct flow *flow)
 
 /* --- an item that is there ------------------------------------------------------------------------ */
 
+/* It fails where it meets a placeholder, or an old item: then it is looked at again. */
+static bool tries(const struct request *r)
+{
+    return lease_way_of(r, &(struct lease_terms){0}) == LEASE_WAY_TRIES;
+}
+
 static void there(struct flow *flow, const struct lease_item *item)
 {
     struct own *own = own_of(flow);
@@ -117,13 +123,15 @@ static void there(struct flow *flow, const struct lease_item *item)
         try(flow);
     else if (lease_guard(flow->turn, &r, &terms, item->v.cas, &guarded))
         leg(flow, ACT, &guarded);
+    else if (tries(&r))
+        try(flow);
     else
         pass(flow);
 }
 
 /* --- an item that counts as absent ---------------------------------------------------------------- */
 
-/* A placeholder of somebody else stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
+/* A placeholder of another client stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
 static void gone(struct flow *flow, const struct lease_item *item)
 {
     const struct request *r = &flow->kept->r;
@@ -196,8 +204,7 @@ static void try_done(struct flow *flow, const struct result *result)
         own->has_touched = true;
         flow_keep_best(flow, result);
         again(flow);
-    } else if (lease_way_of(&flow->kept->r, &(struct lease_terms){0}) == LEASE_WAY_TRIES &&
-               lease_is_suspicious(&flow->kept->r, result)) {
+    } else if (tries(&flow->kept->r) && lease_is_suspicious(&flow->kept->r, result)) {
         flow_keep_best(flow, result);
         again(flow);
     } else {

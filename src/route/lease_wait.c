@@ -1,4 +1,4 @@
-/* When a key's item is stored or gone is not known until somebody looks. The first member of a group looks, at growing intervals: 2 ms
+/* When a key's item is stored or gone is not known until a read looks. The first member of a group looks, at growing intervals: 2 ms
  * after the first answer, then 4, 8 and so on, and every 50 ms from then on. So a key costs its server 5 looks in the first 100 ms and 20
  * in each further second, from each worker, however many wait. The first member is the one that came first, so its time is over first;
  * then the next one looks on.

@@ -375,7 +375,7 @@ static void or_is_a_plain_pool(void **state)
 
 /* --- a reload, and the end ------------------------------------------------------------------------ */
 
-static void who_waits_at_a_reload_waits_on(void **state)
+static void a_client_waits_on_after_a_reload(void **state)
 {
     struct client *c = over("wait = 60");
     waits(c);
@@ -420,7 +420,7 @@ int main(void)
         play(a_count_is_tried_again_where_the_number_has_just_come),
         play(a_server_without_meta_commands_is_named),
         play(or_is_a_plain_pool),
-        play(who_waits_at_a_reload_waits_on),
+        play(a_client_waits_on_after_a_reload),
         play(it_ends_cleanly_while_clients_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

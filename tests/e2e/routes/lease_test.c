@@ -52,7 +52,7 @@ static const struct row rows[] = {
      {{'a', GET, MISS}, {'B', GET, NULL}, {'d', SET("2"), STORED}, {'B', NULL, HIT("2")}}},
     {"a value that is added ends the wait", LONG,
      {{'a', GET, MISS}, {'B', "mg k v f\r\n", NULL}, {'c', "add k 3 0 1\r\n5\r\n", STORED}, {'B', NULL, "VA 1 f3\r\n5\r\n"}}},
-    {"who waits in vain gets a miss", SHORT,
+    {"one that waits in vain gets a miss", SHORT,
      {{'a', GET, MISS}, {'b', GET, MISS}, {'b', "gets k\r\n", MISS}, {'b', "mg k v q\r\nmn\r\n", "MN\r\n"},
       {'b', "mg k v k O7\r\n", "EN kk O7\r\n"}, {'a', SET("1"), STORED}, {'b', GET, HIT("1")}}},
     {"several keys, each for itself", SHORT,
@@ -151,7 +151,7 @@ static const struct row rows[] = {
     {"a delete that says what it wants has its way", OLD,
      {{'a', SET("1"), STORED}, {'a', "md k I T300\r\n", "HD\r\n"}, {'d', "mg k t\r\n", "HD t300 X W\r\n"}, {'a', SET("1"), STORED},
       {'a', "md k C1\r\n", "EX\r\n"}, {'a', GET, HIT("1")}}},
-    {"who waits for an old item gets what is stored meanwhile", OLD_LONG,
+    {"one that waits for an old item gets what is stored meanwhile", OLD_LONG,
      {{'a', SET("1"), STORED}, {'a', "delete k\r\n", "DELETED\r\n"}, {'a', GET, MISS}, {'B', GET, NULL}, {'C', "mg k v\r\n", NULL},
       {'a', SET("2"), STORED}, {'B', NULL, HIT("2")}, {'C', NULL, "VA 1\r\n2\r\n"}}},
     {"a placeholder is nothing old", OLD,
@@ -174,9 +174,9 @@ static struct client *clients[4];
 
 static struct moongate *over(const struct memcached *s, const char *options)
 {
-    return moongate_start(textf(MG "return mg.lease { mg.pool { '%s' }, %s }\n",
-                                memcached_address(s), options),
-                          NULL);
+    return moongate_start(
+        textf(MG "return mg.lease { mg.pool { '%s' }, %s }\n", memcached_address(s), options),
+        NULL);
 }
 
 static void take_step(const struct step *step)
@@ -195,8 +195,7 @@ static void every_case_is_as_the_table_says(void **state)
         struct moongate *m = over(s, rows[i].options);
         for (int j = 0; j < 3; j++) clients[j] = client_connects(m);
         clients[3] = client_connects_to(memcached_address(s));
-        for (size_t j = 0; j < STEPS && rows[i].steps[j].who; j++)
-            take_step(&rows[i].steps[j]);
+        for (size_t j = 0; j < STEPS && rows[i].steps[j].who; j++) take_step(&rows[i].steps[j]);
         stage_clears();
     }
 }

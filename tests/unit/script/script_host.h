@@ -79,6 +79,8 @@ static inline int make(void **state)
     assert_non_null(w.host.shared);
     assert_non_null(w.host.stores);
     w.turn.stores = w.host.stores;
+    w.host.stores = w.turn.stores = store_region_create(4ull << 30, NULL);
+    assert_non_null(w.host.stores);
     strcpy(w.top, "/tmp/moongate-unit-XXXXXX");
     assert_non_null(mkdtemp(w.top));
     snprintf(w.dir, sizeof w.dir, "%s/scripts", w.top);
