@@ -2,8 +2,8 @@
  * own nothing, and what they return points into the bytes that they were given.
  *
  * The server holds all state, in the item: `mg KEY N30` makes an empty item where there is none, and the answer says who has made it (W);
- * later answers say that somebody has (Z). That item is a placeholder. An item that is past its time but kept (`stale`) is old, and an
- * item that is marked by `md I` is, too (X). A placeholder has no bytes and no client flags, and an answer to mg about it has a mark. An
+ * later answers say that another client has (Z). That item is a placeholder. Where items are kept beyond their time (`stale`), one whose time is
+ * over is old, and one that is marked by `md I` (X) is, too; elsewhere such a mark is a matter of meta clients alone. A placeholder has no bytes and no client flags, and an answer to mg about it has a mark. An
  * item that a client has stored has a mark only while it is old, or being renewed; so an empty one without flags that is being renewed
  * counts as a placeholder, which is safe: it is a miss.
  */
@@ -50,6 +50,9 @@ struct lease_item {
 
 /* Of an answer to lease_ask or lease_ask_as, which is no error. */
 struct lease_item lease_see(const struct response *r, const struct lease_terms *t);
+
+/* True when an answer to mg may be about a placeholder of another client. */
+bool lease_may_be_taken(const struct response *r);
 
 /* True when an answer has a mark: W, X or Z. */
 bool lease_has_marks(const struct response *r);

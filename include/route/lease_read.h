@@ -1,5 +1,5 @@
-/* lease_read: the beginning of a read through a lease: what is asked first, and a hit, for which no flow is needed. What is told lies in
- * the turn's arena, or in a blob of the caller's. Worker only.
+/* lease_read: the beginning of a read through a lease: what is asked first, and a hit, for which no flow is needed. Owns nothing: what is
+ * told lies in the turn's arena, or in a blob of the caller's. Worker only.
  */
 #ifndef MOONGATE_ROUTE_LEASE_READ_H
 #define MOONGATE_ROUTE_LEASE_READ_H

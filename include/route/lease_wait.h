@@ -1,4 +1,4 @@
-/* lease_wait: the reads that wait for an item which somebody else is to store: those of one key, in one worker and for one route, are a
+/* lease_wait: the reads that wait for an item which another client is to store: those of one key, in one worker and for one route, are a
  * group, and share their looks at the server.
  *
  * A group is made by the first read that joins, and freed by the last one that leaves. It lies in a table of its route. Its first member
@@ -46,7 +46,7 @@ enum lease_joined {
     LEASE_SHED,  /* too many wait */
 };
 
-/* waits: somebody is known to renew the item; else the first member is to ask. old: an old value for those that wait in vain, or NULL. */
+/* waits: another client is known to renew the item; else the first member is to ask. old: an old value for those that wait in vain, or NULL. */
 enum lease_joined lease_join(struct flow *flow, bool waits, const struct result *old);
 
 /* The flow, which is in no group afterwards. */

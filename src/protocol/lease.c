@@ -68,6 +68,14 @@ static struct marks read_marks(const struct response *r, size_t *size)
     return marks;
 }
 
+bool lease_may_be_taken(const struct response *r)
+{
+    size_t size;
+    if (!(r->kind & (RESPONSE_VA | RESPONSE_HD))) return false;
+    struct marks marks = read_marks(r, &size);
+    return marks.taken && !marks.stale;
+}
+
 bool lease_has_marks(const struct response *r)
 {
     size_t size;
@@ -88,7 +96,7 @@ struct lease_item lease_see(const struct response *r, const struct lease_terms *
     bool is_due = t->refresh && has_end && item.v.ttl <= (int64_t)t->stale + (int64_t)t->refresh;
     item.is_marked = marks.stale;
     item.is_made = is_empty && (marks.won || marks.taken || marks.stale);
-    item.is_live = !item.is_made && !marks.stale && !is_over;
+    item.is_live = !item.is_made && !(marks.stale && t->stale) && !is_over;
     if (marks.won)
         item.sight = LEASE_WON;
     else if (item.is_made)

@@ -6,7 +6,7 @@
  * no plain hit is asked for again, with N and R: the answer says whether this read has won, which is then a miss, or another one has. Then
  * it waits, see lease_wait.c. An mg of a client, whose flags only the server can answer, is sent once more when the value is there.
  *
- * A win that no client gets to know is handed back: the placeholder is removed by its cas, an old item is marked anew. */
+ * A win that no client gets to know is handed back: the placeholder is removed by its cas, an old item is marked again. */
 #include <assert.h>
 #include <string.h>
 
@@ -207,7 +207,7 @@ static void wait_for_set(struct flow *flow, const struct result *old)
     if (lease_join(flow, true, old) == LEASE_SHED) finish_absent(flow);
 }
 
-/* old: what may be shown to who waits in vain. */
+/* What may be shown to a client that waits in vain. */
 static const struct result *if_old(const struct lease_terms *terms, const struct lease_item *item,
                                    const struct result *result)
 {
@@ -298,6 +298,7 @@ static void ask_won(struct flow *flow, const struct lease_item *item)
         flow->next = NULL;
         serve_all(flow, all, item);
     } else {
+        lease_wait_on(flow, NULL); /* the others */
         lease_leave(flow);
     }
     won(flow, item);

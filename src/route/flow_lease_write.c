@@ -43,12 +43,12 @@ static uint8_t *room_for(struct turn *t, const struct request *r)
     return arena_alloc(t->arena, (size_t)r->args_len + LEASE_MORE * 2);
 }
 
-/* r, which lives longer by what an item is kept. */
+/* r, which lives longer by what an item is kept. A delete says itself how long what it marks is to stay. */
 static struct request prolonged(struct turn *t, const struct route *route, const struct request *r)
 {
     struct lease_terms terms = lease_terms_of(route);
     struct request longer = *r;
-    if (terms.stale) lease_prolong(&longer, &terms, room_for(t, r));
+    if (terms.stale && !lease_deletes(r)) lease_prolong(&longer, &terms, room_for(t, r));
     return longer;
 }
 
@@ -102,6 +102,12 @@ static void again(struct flow *flow)
 
 /* --- an item that is there ------------------------------------------------------------------------ */
 
+/* It fails where it meets a placeholder, or an old item: then it is looked at again. */
+static bool tries(const struct request *r)
+{
+    return lease_way_of(r, &(struct lease_terms){0}) == LEASE_WAY_TRIES;
+}
+
 static void there(struct flow *flow, const struct lease_item *item)
 {
     struct own *own = own_of(flow);
@@ -117,13 +123,15 @@ static void there(struct flow *flow, const struct lease_item *item)
         try(flow);
     else if (lease_guard(flow->turn, &r, &terms, item->v.cas, &guarded))
         leg(flow, ACT, &guarded);
+    else if (tries(&r))
+        try(flow);
     else
         pass(flow);
 }
 
 /* --- an item that counts as absent ---------------------------------------------------------------- */
 
-/* A placeholder of somebody else stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
+/* A placeholder of another client stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
 static void gone(struct flow *flow, const struct lease_item *item)
 {
     const struct request *r = &flow->kept->r;
@@ -196,8 +204,7 @@ static void try_done(struct flow *flow, const struct result *result)
         own->has_touched = true;
         flow_keep_best(flow, result);
         again(flow);
-    } else if (lease_way_of(&flow->kept->r, &(struct lease_terms){0}) == LEASE_WAY_TRIES &&
-               lease_is_suspicious(&flow->kept->r, result)) {
+    } else if (tries(&flow->kept->r) && lease_is_suspicious(&flow->kept->r, result)) {
         flow_keep_best(flow, result);
         again(flow);
     } else {
@@ -350,6 +357,10 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
     if (kind == LEASE_WAY_PASSES && lease_stores(r))
         lease_walk(w, route, r, LEASE_LOOKS,
                    walk_after(w, way, WALK_BACKGROUND, RESULT_ANY_ERROR, child));
+    if (kind == LEASE_WAY_TRIES)
+        lease_walk(w, route, r, LEASE_LOOKS,
+                   walk_after(w, way, WALK_MAIN,
+                              RESULT_REFUSED | (lease_counts(r) ? RESULT_CLIENT_ERROR : 0), child));
     return kind == LEASE_WAY_PASSES ? known : 0;
 }
 

@@ -29,11 +29,10 @@ static const struct flow_kind *flow_kind_of(enum route_kind kind)
         [ROUTE_HEDGE] = &flow_hedge,       [ROUTE_COALESCE] = &flow_coalesce,
         [ROUTE_DELAY] = &flow_delay,       [ROUTE_LIMIT] = &flow_limit,
         [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_NEAR] = &flow_near,
-        [ROUTE_LOG] = &flow_log,
-        [ROUTE_FILL] = &flow_fill,         [ROUTE_LEVELS] = &flow_levels,
-        [ROUTE_THROUGH] = &flow_through,   [ROUTE_COMPARE] = &flow_compare,
-        [ROUTE_SPOOL] = &flow_spool,       [ROUTE_LEASE] = &flow_lease,
-        [ROUTE_ABSENT] = &flow_lease_write};
+        [ROUTE_LOG] = &flow_log,           [ROUTE_FILL] = &flow_fill,
+        [ROUTE_LEVELS] = &flow_levels,     [ROUTE_THROUGH] = &flow_through,
+        [ROUTE_COMPARE] = &flow_compare,   [ROUTE_SPOOL] = &flow_spool,
+        [ROUTE_LEASE] = &flow_lease,       [ROUTE_ABSENT] = &flow_lease_write};
     return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
 

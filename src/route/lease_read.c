@@ -21,7 +21,7 @@ bool lease_is_plain_hit(const struct request *r, const struct response *answer)
 {
     enum { EMPTY_MOST = sizeof "VALUE  \r\n\r\nEND\r\n" + KEY_MAX + 3 * 21 };
     if (lease_is_mg(r))
-        return answer->kind & (RESPONSE_VA | RESPONSE_HD) && !lease_has_marks(answer);
+        return answer->kind & (RESPONSE_VA | RESPONSE_HD) && !lease_may_be_taken(answer);
     if (answer->kind != RESPONSE_VALUE) return false;
     return answer->len > EMPTY_MOST || response_read(answer).len > 0;
 }

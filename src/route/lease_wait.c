@@ -1,4 +1,4 @@
-/* When a key's item is stored or gone is not known until somebody looks. The first member of a group looks, at growing intervals: 2 ms
+/* When a key's item is stored or gone is not known until a read looks. The first member of a group looks, at growing intervals: 2 ms
  * after the first answer, then 4, 8 and so on, and every 50 ms from then on. So a key costs its server 5 looks in the first 100 ms and 20
  * in each further second, from each worker, however many wait. The first member is the one that came first, so its time is over first;
  * then the next one looks on.
@@ -198,6 +198,15 @@ static void look_later(struct lease_group *g, double now, double seconds)
         set_alarm(g->first);
 }
 
+/* A member has gone. If it was the one that looks, the next one does: at once, if nothing has been learnt yet. */
+static void look_on(struct lease_group *g, double now)
+{
+    if (!g->asks && g->is_new)
+        look_later(g, now, 0);
+    else
+        set_alarm(g->first);
+}
+
 /* What the answer leads to may join or end the group: it is not touched afterwards, where others are in it. */
 static void give_up(struct lease_group *g, struct flow *flow)
 {
@@ -207,7 +216,7 @@ static void give_up(struct lease_group *g, struct flow *flow)
     if (is_last)
         withdraw(g);
     else
-        set_alarm(g->first);
+        look_on(g, flow->turn->now);
     lease_in_vain(flow, old);
     if (is_last) release(g);
 }
@@ -253,7 +262,6 @@ enum lease_joined lease_join(struct flow *flow, bool waits, const struct result 
     return LEASE_WAITS;
 }
 
-/* When the first member has gone, the next one looks: at once, if nothing has been learnt yet. */
 void lease_leave(struct flow *flow)
 {
     struct lease_group *g = lease_waiter_of(flow)->group;
@@ -261,8 +269,8 @@ void lease_leave(struct flow *flow)
     unlink_member(g, flow);
     if (!g->first)
         destroy(g);
-    else if (!g->asks)
-        look_later(g, flow->turn->now, g->is_new ? 0 : g->interval);
+    else
+        look_on(g, flow->turn->now);
 }
 
 void lease_wait_on(struct flow *flow, const struct result *old)

@@ -8,7 +8,8 @@
 static const char *refused_server(const struct backend_settings *settings)
 {
     if (settings->protocol == PROTOCOL_BINARY)
-        return "takes no servers with protocol = \"binary\": a lease needs meta commands, which only "
+        return "takes no servers with protocol = \"binary\": a lease needs meta commands, which "
+               "only "
                "text has; without_meta = \"plain\" makes a plain pool of them";
     if (settings->probe == PROBE_CONNECT)
         return "takes no servers with probe = \"connect\": whether they know meta commands is not "
@@ -23,7 +24,8 @@ const char *mg_lease_refuses(struct script *s, int32_t route, bool may_be_plain)
     if (child->kind != ROUTE_POOL) return NULL;
     const struct pool *pool = child->pool;
     if (pool->settings.selector.distribution == DISTRIBUTION_RANDOM)
-        return "takes no pool with distribution = \"random\": who looks for an item would find it by "
+        return "takes no pool with distribution = \"random\": who looks for an item would find it "
+               "by "
                "chance";
     if (may_be_plain) return NULL;
     const char *wrong = refused_server(&pool->settings.backend);

@@ -70,7 +70,6 @@ local rows = {
     "mg.latest { a, b, c, tries = 2, on = { get = 'miss', default = { 'error', 'refused' } }, host = 'y' }",
     { "mg.lease { a, ttl = 30 }", fresh = true },
     "mg.lease { a, ttl = 30, stale = 60, refresh = 30 }",
-    "mg.lease { mg.failover { a, b }, ttl = 30, wait = 0.001 }",
     "mg.log_requests { a }",
     "mg.log_requests { a, share = 0.5 }",
     "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",

@@ -3,8 +3,8 @@
 --     mg.lease { users, ttl = 30 }
 --     mg.lease { users, ttl = 30, wait = 0.1, stale = 60, refresh = 30 }
 --
--- The server holds all state: `mg KEY N30` leaves an empty item, the placeholder, and the answer says who has won. So it
--- holds over all workers and machines. Needs memcached 1.6.10 or later.
+-- The server holds all state: `mg KEY N30` leaves an empty item, the placeholder, and the answer says who has won. So
+-- it holds over all workers and machines. Needs memcached 1.6.10 or later.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 local policy = require "moongate.policy"
@@ -18,7 +18,7 @@ local known = {
     ttl = policy.count(1, LONGEST - 1),               -- seconds that a placeholder lives
     wait = options.number(0.001, 60, "seconds"),      -- for the set of another client
     stale = policy.count(0, LONGEST / 2),             -- seconds that items are kept beyond their time, or a delete
-    refresh = policy.count(0, LONGEST / 2),           -- seconds before the end of its time in which one client renews an item
+    refresh = policy.count(0, LONGEST / 2),           -- seconds before its end in which one client renews an item
     waiting = policy.count(1, 1e6),                   -- clients that wait, in each worker
     without_meta = policy.one_of { error = false, plain = true } -- servers that know no meta commands
 }
@@ -31,6 +31,9 @@ return function(spec)
     local children, read = policy.read("mg.lease", spec, known, 1, 1)
     policy.want("mg.lease", read, "ttl")
     local is_plain = read.without_meta or false
+    if is_plain and (read.stale or 0) > 0 then
+        policy.fail("mg.lease", "keeps no stale items with without_meta = \"plain\": they would live too long there")
+    end
     local wrong = abi.text(C.mg_lease_refuses(script, routes.number_of(children[1]), is_plain))
     if wrong then policy.fail("mg.lease", wrong) end
     local fields = {

@@ -1,4 +1,4 @@
-/* The examples from 12 on; the others are in examples_test.c. */
+/* The examples from 12 to 30, but those that other files here have. */
 #include "lib/address.h"
 #include "lib/client.h"
 #include "lib/example.h"
@@ -260,23 +260,6 @@ static void example_24_does_not_ask_again_for_what_is_not_there(void **state)
     client_finds(c, "k");
 }
 
-static void example_32_answers_hot_keys_itself(void **state)
-{
-    enum { MANY = 2000, AT_ONCE = 50 };
-    struct client *c = example_starts("32-near");
-    unsigned long asked = 0;
-    client_sets(c, "hot");
-    for (int n = 0; n < MANY; n += AT_ONCE) {
-        for (int i = 0; i < AT_ONCE; i++) client_sends(c, "get hot\r\n");
-        for (int i = 0; i < AT_ONCE; i++) client_sees(c, hit_and_end("hot", "hello"));
-    }
-    for (int i = 0; i < EXAMPLE_SERVERS; i++) asked += example_stat(i, "cmd_get");
-    assert_in_range(asked, 1, MANY / 2);
-    client_sends(c, "delete hot\r\n");
-    client_sees(c, "DELETED\r\n");
-    client_misses(c, "hot");
-}
-
 static void example_25_has_an_address_for_each_application(void **state)
 {
     const char *text = example_text("25-listeners");
@@ -409,7 +392,6 @@ int main(void)
         play(example_23_keeps_near_what_was_read),
         play(example_24_does_not_ask_again_for_what_is_not_there),
         play(example_25_has_an_address_for_each_application),
-        play(example_32_answers_hot_keys_itself),
         play(example_26_speaks_tls_to_servers_that_are_not_near),
         play(example_27_serves_whom_it_knows),
         play(example_28_compares_what_both_answer),

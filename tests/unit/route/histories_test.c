@@ -41,6 +41,13 @@ enum { WORKERS = 2, STEPS = 120, FLEET_LIVES = 100 };
     X("near of two machines", 2, 0.3, "mg.near { mg.store { size = '1m' }, a, ttl = 0.3 }")        \
     X("coalesce", 1, 0, "mg.coalesce { a }")                                                       \
     X("negative_cache", 1, 0, "mg.negative_cache { a, 10 }")                                       \
+    X("lease", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02 }")                                       \
+    X("lease, renewed early", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02, refresh = 60 }")          \
+    X("lease, old items", 2, 60, "mg.lease { a, ttl = 1, wait = 0.02, stale = 60 }")               \
+    X("lease over a policy", 2, 0,                                                                 \
+      "mg.lease { mg.failover { a, mg.null {}, on = 'down' }, ttl = 1, wait = 0.02 }")             \
+    X("lease over a store", 1, 0,                                                                  \
+      "mg.lease { mg.store { size = '1m', name = 's' }, ttl = 1, wait = 0.02 }")                   \
     X("l1_l2", 1, 0, "mg.l1_l2 { b, a, exptime = 60 }")
 
 static const struct part {
@@ -129,11 +136,20 @@ static void steps(bool has_faults)
     hears_all();
 }
 
+/* Everything that was asked has its answer: also what waits for a while. */
+static void settles(void)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        fleet_settles(play.fleet);
+        hears_all();
+        fleet_waits(0.01);
+    }
+}
+
 /* What each client finds when everything has ended. */
 static void looks_back(void)
 {
-    fleet_settles(play.fleet);
-    hears_all();
+    settles();
     for (unsigned key = 0; key < KEYS; key++) {
         for (unsigned i = 0; i < CLIENTS; i++) {
             char line[LINE];
@@ -145,8 +161,7 @@ static void looks_back(void)
             fleet_sends(play.fleet, p->guest, line);
             p->waits = true;
         }
-        fleet_settles(play.fleet);
-        hears_all();
+        settles();
     }
 }
 

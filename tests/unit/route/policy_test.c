@@ -111,6 +111,7 @@ static const char *const mistakes[][2] = {
     {"mg.lease { a, ttl = 30, waiting = 0 }", "option 'waiting' takes a number from 1"},
     {"mg.lease { a, ttl = 30, without_meta = 'miss' }",
      "option 'without_meta' takes one of error, plain"},
+    {"mg.lease { a, ttl = 30, stale = 1, without_meta = 'plain' }", "keeps no stale items with"},
     {"mg.lease { mg.pool { '127.0.0.1:1', distribution = 'random' }, ttl = 30 }",
      "takes no pool with distribution"},
     {"mg.lease { mg.pool { '127.0.0.1:1', protocol = 'binary' }, ttl = 30 }",
@@ -255,7 +256,8 @@ static const char *const policies[] = {
     "mg.key_split { a, 3 }",
     "mg.latest { a, b, c }",
     "mg.lease { a, ttl = 30, wait = 0.2, stale = 60, refresh = 30, waiting = 5, without_meta = "
-    "'plain' }",
+    "'error' }",
+    "mg.lease { a, ttl = 30, without_meta = 'plain' }",
     "mg.log_requests { a, share = 0.5 }",
     "mg.modify_key { a, add = 'v2:' }",
     "mg.negative_cache { a }",
