@@ -38,9 +38,25 @@ static inline bool client_holds_too_much(const struct client *c)
  * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
-    if (c->owed == 0) return true;
+    if (c->owed == 0) return client_held(c) <= c->set->limits.client_buffer;
     return c->owed < CLIENT_OWED_AT_MOST &&
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
+}
+
+/* After how many requests, which it has sent at once, they are to be routed. What stores answer is there at once, and each answer may be as
+ * long as a value: so it is seen in time that there is no more room. */
+uint32_t client_batch_for_stores(const struct client *c);
+static inline uint32_t client_batch(const struct client *c)
+{
+    return __builtin_expect(c->turn->has_stores, 0) ? client_batch_for_stores(c) : UINT32_MAX;
+}
+
+/* One more request was taken, of `left` that are taken before they are routed. Returns how many are left now. */
+static inline uint32_t client_took(struct client *c, uint32_t left)
+{
+    if (__builtin_expect(left > 1, 1)) return left - 1;
+    turn_route(c->turn);
+    return client_batch(c);
 }
 
 /* Whether what it sends is still taken for requests. */

@@ -80,7 +80,8 @@ struct turn {
     int64_t store_time;          /* what that clock said at the moment store_time_at, of `now` */
     double store_time_at;
     bool is_explaining; /* a function is only followed: its request is no write */
-    bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
+    bool has_stores; /* routes of the current generation: they answer while requests are routed */
+    bool abandoned;  /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -1,8 +1,8 @@
 /* answer: what memcached 1.6.18 would answer to a request, from the items of a store. No loop, no sockets.
  *
- * The response that it gives is as response_parse makes it of a server's bytes: its kind, its key with the byte behind it, its opaque. It
- * points into the caller's arena, into constants, or into a blob whose reference is the caller's. Any process that has the store;
- * it holds the lock of the key's shard while it answers, and waits for nothing else.
+ * A struct store_answer is a plain value of the caller: its response is as response_parse makes it of a server's bytes (kind, key with the
+ * byte behind it, opaque), and points into the caller's arena, into constants, or into a blob whose reference the caller owns. Any process
+ * that has the store; it holds the lock of the key's shard while it answers, and waits for nothing else.
  */
 #ifndef MOONGATE_STORE_ANSWER_H
 #define MOONGATE_STORE_ANSWER_H

@@ -1,4 +1,4 @@
-/* counts: what a store counts of the requests that it answers, by the names of memcached's `stats`. Constants for any process.
+/* counts: what a store counts of the requests that it answers, by the names of memcached's `stats`. Constants; they own nothing.
  *
  * The numbers lie in the store's shards, so they are those of all workers, and outlive each of them. They are raised while the shard is
  * locked, and are not taken back when the process that raised them dies in the middle of its change.

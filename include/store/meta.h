@@ -1,6 +1,6 @@
 /* meta: a meta command that is being answered: what its flags say, and its answer's line. For src/store/answer_meta*.c.
  *
- * A struct meta is on the stack of answer_meta, and points to its struct answering.
+ * A struct meta is a plain value on the stack of answer_meta, owns nothing, and points to its struct answering.
  */
 #ifndef MOONGATE_STORE_META_H
 #define MOONGATE_STORE_META_H
@@ -20,6 +20,7 @@ struct meta {
     uint64_t cas, new_cas, initial, delta;  /* C, E, J, D */
     char mode;                              /* M; 0: none */
     bool has_ttl, vivifies, has_cas, wants_value, invalidates, drops_value, changes_nothing;
+    bool wants_facts; /* c or s */
     bool was_made, has_won;
     uint8_t *at; /* the end of what was written */
 };

@@ -92,7 +92,7 @@ static inline struct store_item *shard_item(struct store_shard *shard, uint32_t 
 /* Lays out a store in so many zero bytes, which its size is. */
 void store_lay_out(struct store *s, const struct store_settings *settings);
 
-/* Empties a store for good, and gives its pages back. store_reopen: makes an empty one of it. */
+/* Empties a store, shard by shard, and gives its pages back. store_reopen: opens the shards that are closed. */
 void store_close(struct store *s);
 void store_reopen(struct store *s);
 

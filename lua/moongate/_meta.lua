@@ -309,7 +309,7 @@ function log.error(text) end
 ---What a script gets from `require "moongate"`.
 ---@class moongate
 ---@field servers string[]  the servers that --servers names
----@field store_size integer?  the bytes that --store gives
+---@field store_size integer  the bytes that --store gives, or 0
 ---@field reply moongate.replies
 ---@field request moongate.requests
 ---@field timer moongate.timers

@@ -26,12 +26,6 @@ local function servers()
     end
 end
 
--- What --store gave, in bytes.
-local function store_size()
-    local size = abi.C.mg_store_size(abi.script)
-    return size > 0 and size or nil
-end
-
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
@@ -71,8 +65,8 @@ local mg = {
     options = daemon.options,
     --- The servers that --servers names: a copy of the list.
     servers = servers(),
-    --- The bytes that --store gives; nil without it.
-    store_size = store_size(),
+    --- The bytes that --store gives; 0 without it.
+    store_size = abi.C.mg_store_size(abi.script),
 }
 
 -- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes, which is loaded when a script first calls it:

@@ -250,6 +250,7 @@ static size_t longest_value(const struct client *c)
 const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *end,
                            struct blob *blob, bool *cut, size_t *need)
 {
+    uint32_t left = client_batch(c);
     assert(c->front == FRONT_BINARY);
     while (client_takes_requests(c) && client_has_room(c)) {
         if (c->swallow) at = requests_swallow(c, at, end);
@@ -271,6 +272,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         case BINARY_REFUSED: take_refused(c, &f, &p); break;
         default: take_last(c, &f, &p); break;
         }
+        left = client_took(c, left);
     }
     return at;
 }

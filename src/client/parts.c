@@ -10,6 +10,7 @@
 
 #include "base/slab.h"
 #include "client/reply.h"
+#include "client/state.h"
 
 static const char END[] = "END\r\n";
 
@@ -98,16 +99,6 @@ void parts_keep(struct reply *reply, const struct call_news *news)
     p->at = to;
 }
 
-void parts_keep_lone(struct reply *reply, const struct call_news *news)
-{
-    struct response value = *news->response;
-    assert(value.len > sizeof END - 1);
-    struct call_news part = *news;
-    value.len -= sizeof END - 1;
-    part.response = &value;
-    parts_keep(reply, &part);
-}
-
 void parts_fail(struct reply *reply, const char *word, const void *text, size_t len)
 {
     size_t word_len = strlen(word);
@@ -117,6 +108,22 @@ void parts_fail(struct reply *reply, const char *word, const void *text, size_t 
     memcpy(reply->failure, word, word_len);
     memcpy(reply->failure + word_len, text, len);
     memcpy(reply->failure + word_len + len, "\r\n", 2);
+}
+
+/* I6: stores may answer many keys in one turn, at whose end only a client that holds too much is closed. */
+void parts_keep_lone(struct reply *reply, const struct call_news *news)
+{
+    static const char TEXT[] = "the answer is larger than --client-buffer: ask for fewer keys";
+    struct response value = *news->response;
+    if (client_holds_too_much(reply->client)) {
+        parts_fail(reply, "SERVER_ERROR ", TEXT, sizeof TEXT - 1);
+        return;
+    }
+    assert(value.len > sizeof END - 1);
+    struct call_news part = *news;
+    value.len -= sizeof END - 1;
+    part.response = &value;
+    parts_keep(reply, &part);
 }
 
 /* --- together ---------------------------------------------------------------------------------- */

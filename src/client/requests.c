@@ -179,6 +179,7 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
                                     struct blob *blob, bool *cut, size_t *need)
 {
     const struct request_rules *rules = &c->turn->limits.rules;
+    uint32_t left = client_batch(c);
     while (client_takes_requests(c) && client_has_room(c)) {
         if (c->swallow) at = requests_swallow(c, at, end);
         if (at == end) break;
@@ -190,6 +191,7 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
             break;
         }
         at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
+        left = client_took(c, left);
     }
     return at;
 }

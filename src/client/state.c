@@ -49,6 +49,13 @@ void client_note_reply(struct client *c, size_t n)
     c->usual = n > less ? n : less;
 }
 
+uint32_t client_batch_for_stores(const struct client *c)
+{
+    uint64_t held = client_held(c), most = c->set->limits.client_buffer;
+    uint64_t left = held < most ? (most - held) / c->turn->limits.rules.max_value : 0;
+    return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
+}
+
 void client_check_held(struct client *c)
 {
     if (client_holds_too_much(c)) client_mark_dirty(c);

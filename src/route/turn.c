@@ -82,6 +82,13 @@ void turn_forget(struct request *r)
 
 /* --- generations ------------------------------------------------------------------------------- */
 
+static bool has_stores(const struct generation *g)
+{
+    for (uint32_t i = 0; i < g->routes_n; i++)
+        if (g->routes[i]->store) return true;
+    return false;
+}
+
 /* Requests that have come before the new script was in use are routed by the old one. What is in flight ends there, too: its
  * flows hold references (see generation.c). */
 void turn_adopt(struct turn *t, struct generation *g)
@@ -91,6 +98,7 @@ void turn_adopt(struct turn *t, struct generation *g)
     turn_route(t);
     g->next = old;
     t->generation = g;
+    t->has_stores = has_stores(g);
     if (old) generation_give(old);
 }
 

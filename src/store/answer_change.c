@@ -147,8 +147,8 @@ static bool read_number(struct store_op *op, const struct store_item *item, uint
 }
 
 /* Another item of that length, of which all but the number is blank. */
-static struct store_item *write_anew(struct store_op *op, struct store_item *old, size_t value_len,
-                                     const uint8_t *digits, size_t len)
+static struct store_item *write_again(struct store_op *op, struct store_item *old, size_t value_len,
+                                      const uint8_t *digits, size_t len)
 {
     static const uint8_t blanks[256] = {[0 ... 255] = ' '};
     store_keep(op, old);
@@ -196,7 +196,7 @@ enum answer_counted answer_count(struct store_op *op, const struct answer_counti
         uint8_t marks =
             fits ? store_item_marks(old) & (STORE_FETCHED | STORE_STALE | STORE_WON | STORE_BINARY)
                  : 0;
-        *item = write_anew(op, old, fits ? value_len : len, digits, len);
+        *item = write_again(op, old, fits ? value_len : len, digits, len);
         if (!*item) return ANSWERED_NO_ROOM;
         if (marks) store_set_marks(op, *item, marks, 0);
         store_put(op, *item);

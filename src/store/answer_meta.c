@@ -48,6 +48,8 @@ static void take_flag(struct meta *m, const uint8_t *flag, size_t len)
     case 'D': (void)read_positive(m, at, n, &m->delta, ANSWER_BAD_DELTA); break;
     case 'I': m->invalidates = true; break;
     case 'u': m->changes_nothing = true; break;
+    case 'c':
+    case 's': m->wants_facts = true; break;
     case 'x':
         m->drops_value = m->r->command_id == COMMAND_META_DELETE;
         if (!m->drops_value) m->error = ANSWER_BAD_FLAG;
@@ -156,7 +158,7 @@ static struct store_item *vivify(struct meta *m)
     return item;
 }
 
-/* A server repeats the key as the item has it. One with white space in it would end the answer's line or a word of it, so the client gets
+/* A server repeats the key in the item's own form. One with white space in it would end the answer's line or a word of it, so the client gets
  * that as it wrote it, as behind a proxy (protocol/echo.h). */
 static bool shows_base64(const struct meta *m, const struct store_item *item)
 {
@@ -226,6 +228,7 @@ static void get(struct meta *m)
         META_SAY(m, EN);
         return;
     }
+    if (m->has_cas && m->cas == store_item_cas(item)) m->wants_value = false; /* it has it */
     value_len = store_item_value_len(item);
     meta_begin_line(m, m->wants_value ? "VA" : "HD", m->wants_value ? &value_len : NULL);
     while (request_next_flag(&at, end, &flag, &len)) put_get_flag(m, item, flag, len);

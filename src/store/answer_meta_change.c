@@ -1,5 +1,4 @@
 /* ms, md and ma. */
-#include "protocol/flags.h"
 #include "store/meta.h"
 
 /* --- ms ------------------------------------------------------------------------------------------------ */
@@ -34,22 +33,22 @@ static void say_stored(struct meta *m, enum answer_stored stored, const struct s
     static const struct {
         enum answer_line line;
         enum response_kind kind;
-    } words[] = {[ANSWERED_STORED] = {ANSWER_HD, RESPONSE_HD},
-                 [ANSWERED_NOT_STORED] = {ANSWER_NS, RESPONSE_NS},
-                 [ANSWERED_EXISTS] = {ANSWER_EX, RESPONSE_EX},
-                 [ANSWERED_NOT_FOUND] = {ANSWER_NF, RESPONSE_NF}};
-    const uint8_t *at = (const uint8_t *)m->r->args_at, *end = at + m->r->args_len, *flag, *token;
+        char word[4];
+    } words[] = {[ANSWERED_STORED] = {ANSWER_HD, RESPONSE_HD, "HD"},
+                 [ANSWERED_NOT_STORED] = {ANSWER_NS, RESPONSE_NS, "NS"},
+                 [ANSWERED_EXISTS] = {ANSWER_EX, RESPONSE_EX, "EX"},
+                 [ANSWERED_NOT_FOUND] = {ANSWER_NF, RESPONSE_NF, "NF"}};
+    const uint8_t *at = (const uint8_t *)m->r->args_at, *end = at + m->r->args_len, *flag;
     size_t len;
-    if (!request_find_flag(m->r, 'c', &token, &len)) {
+    if (!m->wants_facts) {
         meta_say(m, words[stored].line, words[stored].kind);
         return;
     }
-    answer_say(m->by, words[stored].line);
-    token = m->by->a->response.bytes;
-    m->by->a->response = (struct response){0};
-    meta_begin_line(m, (const char *)token, NULL);
+    meta_begin_line(m, words[stored].word, NULL);
     while (request_next_flag(&at, end, &flag, &len)) {
         if (*flag == 'c') meta_put_number(m, 'c', item ? store_item_cas(item) : 0);
+        if (*flag == 's')
+            meta_put_number(m, 's', item ? store_item_value_len(item) : m->r->value_len);
         meta_put_echo(m, flag, len);
     }
     answer_end(m->by, words[stored].kind, answer_put(m->at, "\r\n", 2));

@@ -141,18 +141,22 @@ void store_close(struct store *s)
     }
 }
 
-/* is_closed is cleared last, by shard_open: who dies before has opened nothing. */
+/* is_closed is cleared last, by shard_open: a process that dies before has opened nothing. */
+static void shard_reopen(const struct store *s, struct store_shard *shard)
+{
+    if (!__atomic_load_n(&shard->is_closed, __ATOMIC_ACQUIRE)) return;
+    shard_lock(shard);
+    if (shard->is_closed) {
+        give_back(&shard->undo_n, shard_end(s, shard));
+        shard_open(s, shard);
+    }
+    shard_unlock(shard);
+}
+
+/* All shards are looked at: one that died while it closed the store has closed some of them. */
 void store_reopen(struct store *s)
 {
-    for (uint32_t i = 0; i < s->shards_n; i++) {
-        struct store_shard *shard = store_shard_at(s, i);
-        shard_lock(shard);
-        if (shard->is_closed) {
-            give_back(&shard->undo_n, shard_end(s, shard));
-            shard_open(s, shard);
-        }
-        shard_unlock(shard);
-    }
+    for (uint32_t i = 0; i < s->shards_n; i++) shard_reopen(s, store_shard_at(s, i));
 }
 
 static struct store *store_of(struct store_region *r, const struct entry *e)
@@ -233,11 +237,11 @@ struct store *store_open(struct store_region *r, const char *name, size_t len,
     lock(r);
     for (int i = 0; i < STORES_MAX && !e; i++)
         if (is_of(&r->entries[i], name, len, settings)) e = &r->entries[i];
-    if (e && e->state == ENTRY_CLOSED) {
+    if (e) {
         store_reopen(store_of(r, e));
-        e->state = ENTRY_OPEN;
-    }
-    if (!e) e = make_entry(r, name, len, settings, wrong);
+        __atomic_store_n(&e->state, ENTRY_OPEN, __ATOMIC_RELEASE);
+    } else
+        e = make_entry(r, name, len, settings, wrong);
     pthread_mutex_unlock(&r->lock);
     return e ? store_of(r, e) : NULL;
 }

@@ -76,6 +76,7 @@ void shard_lock_init(pthread_mutex_t *lock)
     pthread_mutexattr_init(&kind);
     pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(lock, &kind);
     pthread_mutexattr_destroy(&kind);
 }

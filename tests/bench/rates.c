@@ -196,10 +196,12 @@ static void peer_set(const struct item *item)
     peer_write("\r\n", 2);
 }
 
-static uint64_t peer_stat(const char *name)
+/* Of `stats`, or `stats slabs`. */
+static uint64_t peer_stat(const char *words, const char *name)
 {
     uint64_t value = 0;
-    peer_write("stats\r\n", 7);
+    peer_write(words, strlen(words));
+    peer_write("\r\n", 2);
     peer_flush();
     for (const char *line; strcmp(line = peer_line(), "END\r") != 0;) {
         size_t n = strlen(name);
@@ -207,6 +209,12 @@ static uint64_t peer_stat(const char *name)
             value = strtoull(line + 5 + n, NULL, 10);
     }
     return value;
+}
+
+/* All pages of items, which may be more than it was allowed, and the hash table. */
+static uint64_t peer_bytes(void)
+{
+    return peer_stat("stats slabs", "total_malloced") + peer_stat("stats", "hash_bytes");
 }
 
 /* --- hits -------------------------------------------------------------------------------------------- */
@@ -293,6 +301,7 @@ static void hits_memcached(const char *path)
         items[0] = items[many];
     }
     say("memcached", misses, 0);
+    printf("memcached_bytes=%llu ", (unsigned long long)peer_bytes());
     trace_destroy(t);
 }
 
@@ -327,11 +336,10 @@ static void memory(size_t key_len, size_t value_len, uint64_t mib, const char *p
     for (uint64_t i = 0; i < n; i++) {
         struct item item = item_sized(i, key_len, value_len);
         peer_set(&item);
-        if (i % 1000 == 0) peer_stat("curr_items");
+        if (i % 1000 == 0) peer_stat("stats", "curr_items");
     }
-    printf("memcached_items=%llu memcached_hash=%llu memcached_limit=%llu",
-           (unsigned long long)peer_stat("curr_items"), (unsigned long long)peer_stat("hash_bytes"),
-           (unsigned long long)peer_stat("limit_maxbytes"));
+    printf("memcached_items=%llu memcached_bytes=%llu",
+           (unsigned long long)peer_stat("stats", "curr_items"), (unsigned long long)peer_bytes());
 }
 
 static uint64_t number(const char *text)

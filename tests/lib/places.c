@@ -242,7 +242,7 @@ static bool is_compared(struct places *p)
  * after a pause; where a route delays answers, they have come after the first step, and their time must pass. Only then the steps count. */
 void places_settle(struct places *p)
 {
-    enum { STEPS = 6 };
+    enum { STEPS = 4 }; /* one more than any policy takes behind its answer */
     if (!strstr(p->row->route, " b")) return;
     step(p);
     double now = stage_now(), delayed = strstr(p->row->route, "mg.delay") ? now + DELAYED : now;

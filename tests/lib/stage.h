@@ -70,7 +70,7 @@ char *textf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Zeroed memory that lives as long as the test. */
 void *stage_memory(size_t n);
 
-/* True when this build is sanitized: processes are slower and fatter. */
+/* True when this program is sanitized, or the moongate that it tests: processes are slower and fatter. */
 bool stage_is_sanitized(void);
 
 #endif

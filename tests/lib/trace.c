@@ -149,7 +149,7 @@ static const struct row {
       "Jiang and Zhang, SIGMETRICS 2002 (LIRS)"},
      {.alpha = 0.9, .keys = 5, .loop = 0.33, .loops = 1.5}},
     {{"pairs", "a quarter of the requests for keys that come twice, far apart",
-      WONDERS ", section 5.2: its worst case"},
+      "Yang et al., SOSP 2023 (S3-FIFO): what they name as its worst case"},
      {.alpha = 0.8, .keys = 5, .pairs = 0.25, .apart = 1}},
     {{"mixed", "all of it", "the papers above"},
      {.alpha = 0.95,
@@ -276,6 +276,6 @@ uint64_t trace_next(struct trace *t)
     if ((part -= m->once) < 0) return key_of(ONCE, t->fresh++);
     if ((part -= m->latest) < 0) return of_latest(t);
     if ((part -= m->loop) < 0) return key_of(LOOP, t->looped++ % (uint64_t)(m->loops * t->room));
-    if ((part -= m->pairs / 2) < 0) return of_pairs(t);
+    if (part < m->pairs / 2) return of_pairs(t);
     return by_rank(t, zipf_rank(&t->ranks, &t->random));
 }

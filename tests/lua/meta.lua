@@ -116,6 +116,7 @@ real["moongate.Options"] = assert(options(unguarded(mg.options), {}))
 real["moongate.ListenOptions"] = assert(options(unguarded(mg.listen), { server }))
 real["moongate.worker"] = set(select(2, pcall(function() return mg.worker.none end)):match "there are: (.*)$")
 real["moongate.PoolOptions"] = assert(options(mg.pool, { server }))
+real["moongate.StoreOptions"] = assert(options(mg.store, { size = "1m" }))
 real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } end, { server }))
 
 -- Each policy is a module, which is loaded when it is first called.
@@ -245,6 +246,7 @@ local written = {
     ["moongate.Options"] = { "`", "{ ", ", " },
     ["moongate.ListenOptions"] = { "`" },
     ["moongate.PoolOptions"] = { "`" },
+    ["moongate.StoreOptions"] = { "`" },
     ["moongate.Server"] = { "`" },
     ["moongate.test"] = { "t." },
     ["moongate.test.App"] = { "app:", "app.", "`" },

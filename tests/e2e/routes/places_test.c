@@ -186,10 +186,10 @@ static void shows(struct places *p, const char *form, const char *in, char dead)
     const char *answer = places_ask(p->by, request);
     unsigned long shown = places_shown_cas(answer);
     bool must = must_show(p->row, in, dead);
-    places_settle(p);
     if (must && shown == 0) places_fail(p, request, answer, "no cas is shown");
     if (must && shown == NO_CAS) places_fail(p, request, answer, "that cas is of no use");
-    if (shown == 0 || shown == NO_CAS) return;
+    if (shown == 0 || shown == NO_CAS) return; /* what still goes on is about this cell's key alone */
+    places_settle(p);
     if (place == '*')
         place = strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)),
                        textf(" %lu|", places_item(p, 0).cas))
@@ -248,7 +248,6 @@ static const char *found_without(struct places *p, const char *form, const char 
         return NULL;
     places_cell(p, in);
     const char *answer = places_without_key(p, places_ask(asked, places_request(p, form, 0)));
-    places_settle(p);
     return begins(answer, "VA ") || begins(answer, "HD") ? answer : NULL;
 }
 

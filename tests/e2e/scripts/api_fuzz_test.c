@@ -279,7 +279,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     moongate_workers(f.m, &before, 1);
     for (int i = 0; i < CLIENTS; i++) f.clients[i] = client_connects(f.m);
     f.pacer = client_connects(f.m);
-    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", getenv("CI") ? 30 : 4));
+    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", 4));
     /* what a slow machine did not come to */
     const char *left;
     double most = stage_now() + 60;

@@ -108,10 +108,9 @@ static size_t resident(pid_t pid)
 /* Under AddressSanitizer freed memory stays for a while. */
 static void assert_is_back(pid_t worker, size_t before)
 {
-#ifndef __SANITIZE_ADDRESS__
     size_t now = resident(worker);
-    if (now > before + before / 5) stage_fails("resident: %zu before, %zu now", before, now);
-#endif
+    if (now > before + before / 5 && !stage_is_sanitized())
+        stage_fails("resident: %zu before, %zu now", before, now);
 }
 
 /* The requests before and behind it in its batch get their answers. */

@@ -30,9 +30,7 @@ static const struct {
     {"mutual", "local f local function g() return f() end function f() return g() end f()"},
     {"calls", "local function f(n) if n > 0 then f(n - 1) f(n - 1) end end f(1e2)"},
     {"pcall", "while true do pcall(function() while true do end end) end"},
-#ifndef __SANITIZE_ADDRESS__ /* which looks at the whole stack at each of these errors: that takes longer than the watchdog waits */
     {"pcall_tail", "local function f() pcall(f, error) return f() end f()"},
-#endif
     {"pcall_out", "pcall(function() while true do end end) while true do end"},
     {"xpcall", "while true do xpcall(error, function() while true do end end) end"},
     {"handler",
@@ -134,6 +132,12 @@ static void plays(struct client *c, struct client *other, const char *name, int 
     }
 }
 
+/* AddressSanitizer looks at the whole stack at each of its errors: that takes longer than the watchdog waits. */
+static bool is_too_slow(const char *name)
+{
+    return stage_is_sanitized() && strcmp(name, "pcall_tail") == 0;
+}
+
 /* Each of the zoo in all ways, or, one after the other, in one. */
 static void plays_zoo(const char *workers, const char *option, bool in_all_ways)
 {
@@ -146,6 +150,7 @@ static void plays_zoo(const char *workers, const char *option, bool in_all_ways)
     for (size_t i = 0; i < COUNT(zoo); i++) {
         for (int way = 0; way < WAYS; way++) {
             if (!in_all_ways && (int)(i % WAYS) != way) continue;
+            if (is_too_slow(zoo[i].name)) continue;
             plays(c, other, zoo[i].name, way);
             played[way]++;
         }

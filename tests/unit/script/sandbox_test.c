@@ -109,6 +109,7 @@ static const char *const denied[] = {
     "require 'moongate.options'",
     "require 'moongate.timer'",
     "require 'moongate.shared'",
+    "require 'moongate.store'",
     "require 'moongate.metrics'",
     "require 'moongate.daemon'",
     "mg.abi",

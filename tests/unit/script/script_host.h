@@ -16,6 +16,7 @@
 #include "route/flow.h"
 #include "script/script.h"
 #include "script/state.h"
+#include "store/store.h"
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,9 +73,14 @@ static inline int make(void **state)
                                   .connections = 2,
                                   .metrics = &w.part.metrics,
                                   .shared = shared_create(1 << 20, NULL),
+                                  .stores = store_region_create(1ull << 30, NULL),
                                   .workers = 1,
                                   .jit = true};
     assert_non_null(w.host.shared);
+    assert_non_null(w.host.stores);
+    w.turn.stores = w.host.stores;
+    w.host.stores = w.turn.stores = store_region_create(4ull << 30, NULL);
+    assert_non_null(w.host.stores);
     strcpy(w.top, "/tmp/moongate-unit-XXXXXX");
     assert_non_null(mkdtemp(w.top));
     snprintf(w.dir, sizeof w.dir, "%s/scripts", w.top);
@@ -126,6 +132,7 @@ static inline int forget(void **state)
     turn_release(&w.turn);
     backends_release(&w.backends);
     shared_destroy(w.host.shared);
+    store_region_destroy(w.host.stores);
     arena_release(&w.arena);
     remove_files();
     return 0;

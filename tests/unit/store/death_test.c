@@ -35,6 +35,7 @@ struct talk {
     uint32_t began, ended; /* operations */
     uint32_t key;          /* of the operation */
     bool sets;             /* it may evict the key's own item, too */
+    bool crawls;
 };
 
 struct snapshot {
@@ -66,6 +67,8 @@ static void operate(uint32_t number)
     witness_fill(i, number, value, len);
     talk->key = i;
     talk->sets = what < 13;
+    talk->crawls = what == 19;
+    int64_t crawled = WITNESS_NOW + random_below(100);
     talk->began = number;
     raise(SIGSTOP); /* from here on by the instruction */
     if (what < 12)
@@ -79,7 +82,7 @@ static void operate(uint32_t number)
     else if (what == 18)
         witness_take(store, i, false);
     else
-        store_crawl(store, WITNESS_NOW + (number % 8 == 0 ? 200 : 0), 50);
+        store_crawl(store, crawled, 200);
     talk->ended = number;
 }
 
@@ -116,7 +119,7 @@ static void bury(struct store *s)
     }
 }
 
-/* Somebody had begun to take the step back, and died as well. */
+/* Another process had begun to take the step back, and died as well. */
 static void undo_in_part(struct store_shard *shard)
 {
     uint32_t *words = (uint32_t *)(void *)shard, n = shard->undo_n;
@@ -129,6 +132,8 @@ static void undo_in_part(struct store_shard *shard)
 static void look(struct snapshot *to)
 {
     bury(scratch);
+    if (talk->crawls) /* the pass goes on where it was */
+        while (store_crawl(scratch, WITNESS_NOW, UINT32_MAX)) continue;
     assert_true(store_is_sane(scratch));
     for (uint32_t i = 0; i < WITNESS_KEYS; i++) to->items[i] = witness_state(scratch, i, MOST);
     to->evictions = store_usage(scratch).evictions;

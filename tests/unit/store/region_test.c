@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,46 @@ static void another_process_adopts_it_with_its_items_and_its_clock(void **state)
     assert_true(has(s, "k", "of the child"));
 }
 
+/* A child opens, fills and clears stores, and is killed while it does. */
+static void open_and_clear_until_killed(uint32_t us)
+{
+    struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct itimerspec when = {.it_value.tv_nsec = us * 1000L};
+    timer_t timer;
+    if (timer_create(CLOCK_MONOTONIC, &how, &timer) != 0) _exit(1);
+    if (timer_settime(timer, 0, &when, NULL) != 0) _exit(1);
+    for (uint64_t n = 0;; n++) {
+        set(opened("a", 8 * MIB), "k", "v", 1);
+        set(opened("b", 4 * MIB + n % 4), "k", "v", 1);
+        store_keep_only(region, NULL, 0);
+        if (n % 2) store_keep_only(region, NULL, 0);
+    }
+}
+
+static void a_process_that_dies_while_it_clears_leaves_stores_that_work(void **state)
+{
+    static const char *const names[] = {"a", "b"};
+    char key[20];
+    for (uint32_t i = 0; i < 150; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0) open_and_clear_until_killed(1 + i * 7);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        for (size_t k = 0; k < 2; k++) {
+            struct store *s = opened(names[k], k ? 4 * MIB : 8 * MIB);
+            for (unsigned n = 0; n < 100; n++) {
+                snprintf(key, sizeof key, "key%u", n);
+                assert_true(set(s, key, "v", 1) && has(s, key, "v"));
+            }
+            assert_true(store_is_sane(s));
+        }
+    }
+    store_keep_only(region, NULL, 0);
+    store_keep_only(region, NULL, 0);
+    opened("all of it", ROOM);
+}
+
 static void another_kind_of_file_is_not_adopted(void **state)
 {
     int other = open("/dev/null", 0);
@@ -258,6 +299,7 @@ int main(void)
         TEST(one_that_still_has_a_closed_store_may_go_on),
         TEST(a_closed_store_that_is_named_again_is_empty_and_works),
         TEST(another_process_adopts_it_with_its_items_and_its_clock),
+        TEST(a_process_that_dies_while_it_clears_leaves_stores_that_work),
         TEST(another_kind_of_file_is_not_adopted),
         TEST(the_clock_counts_seconds_since_1970),
     };

@@ -106,6 +106,7 @@ static inline void witness_set(struct store *s, uint32_t i, uint64_t number, con
     if (made) {
         store_value_write(&op, made, 0, value, len);
         store_set_flags(&op, made, (uint32_t)number);
+        store_set_expires(&op, made, number % 3 ? 0 : WITNESS_NOW + 1 + (int64_t)(number % 100));
         store_put(&op, made);
     }
     store_end(&op);
