@@ -70,6 +70,7 @@ struct http_ask {
     const struct addr *addr; /* where it goes */
     const char *host;        /* `host:port`, as the server knows itself */
     const char *path;        /* begins with a slash */
+    const char *header;      /* a line of the head, without its end */
     const char *token;       /* of Authorization; "": none */
     const struct discovery_access
         *access; /* whether to speak TLS, and how; lives until it is over */

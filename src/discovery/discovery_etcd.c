@@ -108,6 +108,9 @@ static void pause_for(struct etcd *e, double seconds)
 
 /* --- requests ------------------------------------------------------------------------------------- */
 
+/* An etcd without a leader says so: else a watch goes on and is silent, and a range waits for one. */
+static const char LEADER[] = "Grpc-Metadata-Hasleader: true";
+
 static void send_to(struct etcd *e, struct http_request *r, const char *path, const char *body,
                     size_t len, double timeout)
 {
@@ -116,6 +119,7 @@ static void send_to(struct etcd *e, struct http_request *r, const char *path, co
               &(struct http_ask){.addr = endpoints_addr(&e->endpoints),
                                  .host = endpoints_host(&e->endpoints, host),
                                  .path = path,
+                                 .header = LEADER,
                                  .token = e->state == ENTERING ? "" : e->token,
                                  .access = settings_of(e)->access,
                                  .body = body,

@@ -20,11 +20,12 @@
 /* Seconds of silence after which the kernel asks whether the server's machine is still there. */
 static const double KEEPALIVE = 10;
 
-enum { ROOM_FIRST = 4096 };
+enum { ROOM_FIRST = 4096, OLDEST = 0x075500 /* libcurl 7.85: CURLOPT_PROTOCOLS_STR */ };
 
 /* --- the library --------------------------------------------------------------------------------- */
 
 #define CURL_FUNCTIONS(X)                                                                          \
+    X(version_info)                                                                                \
     X(global_init)                                                                                 \
     X(easy_init)                                                                                   \
     X(easy_setopt)                                                                                 \
@@ -71,6 +72,12 @@ const char *http_load(void)
     if (!find(library, "curl_" #name, &curl.name)) return "libcurl has no function curl_" #name;
     CURL_FUNCTIONS(X)
 #undef X
+    const curl_version_info_data *version = curl.version_info(CURLVERSION_NOW);
+    if (version->version_num < OLDEST) {
+        snprintf(wrong, sizeof wrong, "libcurl %.20s is too old: it needs 7.85 or later",
+                 version->version);
+        return wrong;
+    }
     /* Not CURL_GLOBAL_DEFAULT: OpenSSL is set up by itself, and moongate uses it too. */
     if (curl.global_init(CURL_GLOBAL_NOTHING)) return "libcurl does not start";
     curl.library = library;
@@ -321,6 +328,7 @@ static void set_content(struct http_request *r, const struct http_ask *ask)
     char text[HTTP_TOKEN_MAX + 32];
     add_line(&r->headers, "Content-Type: application/json");
     add_line(&r->headers, "Expect:");
+    add_line(&r->headers, ask->header);
     if (ask->token[0]) {
         snprintf(text, sizeof text, "Authorization: %s", ask->token);
         add_line(&r->headers, text);

@@ -1,5 +1,5 @@
-/* The examples are the user's manual: each runs before four real servers and does what its first line says. 12 and on are in
- * examples_more_test.c. */
+/* The examples are the user's manual: each runs before four real servers and does what its first line says. Those from 12 on are in the
+ * other files here. */
 #include "lib/client.h"
 #include "lib/example.h"
 #include "lib/moongate.h"

@@ -4,6 +4,7 @@
 #include "lib/etcd.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -175,6 +176,23 @@ static void mistakes_are_named(void **state)
     }
 }
 
+/* It is loaded when it is needed, and the error says what to install. */
+static void without_libcurl_etcd_is_refused_and_nothing_else(void **state)
+{
+    const char *folder = program_folder();
+    const char *etcd = moongate_script_file(MG "return mg.pool { discover = 'etcd://h/mc' }"),
+               *dns = moongate_script_file(MG "return mg.pool { discover = 'dns://h' }");
+    (void)state;
+    file_becomes(textf("%s/libcurl.so.4", folder),
+                 "this is no library, but libraries are looked for here first\n");
+    setenv("LD_LIBRARY_PATH", folder, 1);
+    struct run refused = moongate_runs("-t", etcd, NULL), taken = moongate_runs("-t", dns, NULL);
+    unsetenv("LD_LIBRARY_PATH");
+    assert_int_equal(refused.code, 1);
+    assert_non_null(strstr(refused.err, "'etcd://h/mc': it needs libcurl (install libcurl4): "));
+    assert_int_equal(taken.code, 0);
+}
+
 /* Another pool is asked all the time, while etcd stands still, goes and comes back with a thousand servers. */
 static void other_pools_do_not_feel_what_etcd_does(void **state)
 {
@@ -222,6 +240,7 @@ int main(void)
         play(etcd_that_is_away_at_the_start_is_found_later),
         play(a_check_asks_no_etcd),
         play(mistakes_are_named),
+        play(without_libcurl_etcd_is_refused_and_nothing_else),
         play(other_pools_do_not_feel_what_etcd_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

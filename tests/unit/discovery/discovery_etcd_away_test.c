@@ -10,6 +10,8 @@ static const char *url_of(const struct etcd_server *s, const char *prefix)
     return textf("etcd://%s%s", etcd_address(s), prefix);
 }
 
+static const struct discovery_settings calm = {
+    .interval = 60, .timeout = 2, .debounce = 0.02, .shrink = true};
 static const struct discovery_settings soon = {
     .interval = 0.3, .timeout = 0.6, .debounce = 0.02, .shrink = true};
 
@@ -118,11 +120,31 @@ static void an_etcd_that_has_lost_the_others_is_noticed(void **state)
     sees(s, "10.0.0.1:11211/1/a");
     evloop_turns(0.5);
     etcd_freezes(pair[1]);
-    sees_failure(s, "it did not answer in time");
+    sees_failure(s, "it says: etcdserver: no leader");
     etcd_thaws(pair[1]);
     sees_failure(s, NULL);
     etcd_puts(pair[1], "/mc/b", "10.0.0.2");
     sees(s, "10.0.0.1:11211/1/a 10.0.0.2:11211/1/b");
+    leaves(s);
+    closes();
+}
+
+/* Nobody is at the new address, but that is what its name says now. */
+static void an_endpoint_whose_name_has_another_address_is_asked_there(void **state)
+{
+    struct etcd_server *e = etcd_start();
+    const char *port = strchr(etcd_address(e), ':');
+    struct dnsmasq *d = dnsmasq_start("host-record=a.test,127.0.0.1\n");
+    (void)state;
+    etcd_puts(e, "/mc/a", "10.0.0.1");
+    opens(dnsmasq_address(d));
+    struct seen *s = listens_with(textf("etcd://a.test%s/mc", port), &calm);
+    sees(s, "10.0.0.1:11211/1/a");
+    dnsmasq_says(d, "host-record=a.test,127.0.0.2\nhost-record=a.test,127.0.0.1\n");
+    evloop_turns(1.5); /* longer than its records live: the address in use is still one of them */
+    sees_failure(s, NULL);
+    dnsmasq_says(d, "host-record=a.test,127.0.0.2\n");
+    sees_failure(s, textf("127.0.0.2%s: Connection refused", port));
     leaves(s);
     closes();
 }
@@ -135,6 +157,7 @@ int main(void)
         play_on_loop(an_etcd_that_has_lost_the_others_is_noticed),
         play_on_loop(a_history_that_was_compacted_is_not_needed),
         play_on_loop(another_endpoint_is_asked_when_one_is_gone),
+        play_on_loop(an_endpoint_whose_name_has_another_address_is_asked_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,9 @@ static void what_is_no_answer_of_etcd_leaves_the_last_list(void **state)
          "its answer has no revision"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"header\":{}",
          "its answer ends too early"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 106\r\n\r\n{" HEAD(5) ",\"kvs\":[" KEY_A
+                                                                   "],\"count\":\"2\"}",
+         "its answer does not have all keys"},
         {"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nNot Found",
          "HTTP status 404: it is not etcd"},
         {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP status 204"},
@@ -144,6 +147,7 @@ static void what_is_asked_is_plain(void **state)
     assert_true(strncmp(g->asked, "POST /v3/watch HTTP/1.1\r\n", 25) == 0);
     assert_non_null(strstr(g->asked, textf("\r\nHost: localhost%s\r\n", strchr(g->address, ':'))));
     assert_non_null(strstr(g->asked, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(g->asked, "\r\nGrpc-Metadata-Hasleader: true\r\n"));
     assert_null(strstr(g->asked, "Expect:"));
     assert_null(strstr(g->asked, "Authorization:"));
     /* from /mc/ to /mc0 */
