@@ -22,6 +22,9 @@ static inline bool route_is_leaf(const struct route *route)
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
                    void *owner);
 
+/* The time that stores go by, in this turn. */
+int64_t turn_store_time(struct turn *t);
+
 /* Gives `done` that answer to r, as the event of a call, and gives back its blob. */
 void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, call_done_fn *done,
                void *owner);

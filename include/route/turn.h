@@ -16,12 +16,12 @@
 #include "net/outq.h"
 #include "route/receiver.h"
 #include "route/routes.h"
-#include "store/store.h"
 
 struct flow;
 struct heat;
 struct seen;
 struct spool_desk;
+struct store_region;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -98,14 +98,6 @@ static inline const char *turn_identity(const struct turn *t, const struct reque
 {
     const char *who = t->identity ? t->identity(t->front, r) : "";
     return *who || !t->as_identity ? who : t->as_identity;
-}
-
-/* The time that stores go by, in this turn. */
-static inline int64_t turn_store_time(struct turn *t)
-{
-    if (t->store_time_at != t->now) t->store_time = store_clock(t->stores);
-    t->store_time_at = t->now;
-    return t->store_time;
 }
 
 /* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request

@@ -7,6 +7,13 @@
 #include "store/answer.h"
 #include "store/store.h"
 
+int64_t turn_store_time(struct turn *t)
+{
+    if (t->store_time_at != t->now) t->store_time = store_clock(t->stores);
+    t->store_time_at = t->now;
+    return t->store_time;
+}
+
 /* The key of the answer, and the one that the client knows. Bytes of a base64 key, and of one that a script has changed, are made in the
  * arena. */
 static void put_key(const struct turn *t, const struct request *r, struct call_key *key)

@@ -43,7 +43,9 @@ enum { KEYS_EACH = 3, WRITERS = 9, READERS = 27, BIG = 3000, TICK_MS = 7 };
       true)                                                                                        \
     X('g', "mg.staging { far, prompt, exptime = 60 }", true)                                       \
     X('c', "mg.coalesce { far }", false)                                                           \
-    X('e', "mg.negative_cache { far, 2 }", false)
+    X('e', "mg.negative_cache { far, 2 }", false)                                                  \
+    X('k', "mg.near { mg.store { size = '1m', name = 'k' }, far, ttl = 0.25 }", false)             \
+    X('p', "mg.near { mg.store { size = '1m', name = 'p' }, prompt_far, ttl = 0.25 }", false)
 
 static const struct path {
     char letter;
@@ -280,7 +282,8 @@ static const char *script_of(const struct drama *d, const char *options)
            "end\n"
            "local prompt = mg.pool { '%s', name = 'near', connections = 2, %s }\n"
            "local near = late(prompt)\n"
-           "local far = late(mg.pool { '%s', name = 'far', connections = 2, %s })\n"
+           "local prompt_far = mg.pool { '%s', name = 'far', connections = 2, %s }\n"
+           "local far = late(prompt_far)\n"
            "local both = mg.all_sync { near, far }\n"
            "return mg.by_prefix {\n  {\n%s  },\n  default = far,\n}\n",
         relay_address(d->to_near), options, relay_address(d->to_far), options, list);
