@@ -38,7 +38,7 @@ static inline bool client_holds_too_much(const struct client *c)
  * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
-    if (c->owed == 0) return client_held(c) <= c->set->limits.client_buffer;
+    if (c->owed == 0) return true;
     return c->owed < CLIENT_OWED_AT_MOST &&
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
 }
@@ -51,13 +51,8 @@ static inline uint32_t client_batch(const struct client *c)
     return __builtin_expect(c->turn->has_stores, 0) ? client_batch_for_stores(c) : UINT32_MAX;
 }
 
-/* One more request was taken, of `left` that are taken before they are routed. Returns how many are left now. */
-static inline uint32_t client_took(struct client *c, uint32_t left)
-{
-    if (__builtin_expect(left > 1, 1)) return left - 1;
-    turn_route(c->turn);
-    return client_batch(c);
-}
+/* So many were taken: routes them. Returns how many more may be taken until the next time; 0: their answers have left no room. */
+uint32_t client_routes(struct client *c);
 
 /* Whether what it sends is still taken for requests. */
 static inline bool client_takes_requests(const struct client *c)

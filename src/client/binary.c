@@ -272,7 +272,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         case BINARY_REFUSED: take_refused(c, &f, &p); break;
         default: take_last(c, &f, &p); break;
         }
-        left = client_took(c, left);
+        if (__builtin_expect(--left == 0, 0) && !(left = client_routes(c))) break;
     }
     return at;
 }

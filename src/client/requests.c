@@ -191,7 +191,7 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
             break;
         }
         at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
-        left = client_took(c, left);
+        if (__builtin_expect(--left == 0, 0) && !(left = client_routes(c))) break;
     }
     return at;
 }

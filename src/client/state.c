@@ -56,6 +56,12 @@ uint32_t client_batch_for_stores(const struct client *c)
     return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
 }
 
+uint32_t client_routes(struct client *c)
+{
+    turn_route(c->turn);
+    return client_held(c) < c->set->limits.client_buffer ? client_batch(c) : 0;
+}
+
 void client_check_held(struct client *c)
 {
     if (client_holds_too_much(c)) client_mark_dirty(c);
