@@ -28,7 +28,7 @@ TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 # These once more, with TLS between moongate and its servers: see tests/lib/overtls.h.
 OVERTLS  := e2e/protocol/framing e2e/servers/dialect
 # These once more, with stores of moongate's own in place of servers: see tests/lib/places.h.
-INSTORES := e2e/routes/places e2e/routes/places_commands
+INSTORES := e2e/routes/places_commands
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%) $(OVERTLS:%=$B/tests/%_tls_test) $(INSTORES:%=$B/tests/%_stores_test)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)

@@ -175,6 +175,8 @@ struct board_plan {
     char names[BOARD_NAMES]; /* `COUNTER:requests ` for each cell of a row, in its order */
 };
 
+enum { BOARD_STORE_SUMS = 16 };
+
 /* What lies in memory that processes share. */
 struct board_memory {
     struct region_head head;
@@ -182,7 +184,8 @@ struct board_memory {
     uint32_t parts_n; /* of both houses */
     struct board_row masters[BOARD_HOUSES];
     struct board_row before; /* the sums at the last `stats reset`; shown counters start there */
-    bool has_carried;        /* stored behind `carried` */
+    uint64_t stores_before[BOARD_STORE_SUMS]; /* likewise of stores, see client/stores.c */
+    bool has_carried;                         /* stored behind `carried` */
     struct board_row
         carried; /* counters of a board that another build has laid out, which is gone */
     struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */

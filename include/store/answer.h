@@ -18,7 +18,7 @@
 #define STORE_ANSWERS_AS "1.6.18"
 
 /* A value of that many bytes or more is written into a blob, so that the reply takes a reference to it and does not copy it. */
-enum { ANSWER_BLOB_LEAST = 16 * 1024 };
+enum { ANSWER_BLOB_LEAST = 8 * 1024 };
 
 /* The response of a get has the END behind its value, as news of calls have it. */
 struct store_answer {

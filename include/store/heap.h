@@ -38,7 +38,7 @@ uint64_t heap_room(struct store_shard *shard, uint32_t block);
 /* The most bytes that heap_take surely gives now. */
 uint64_t heap_largest(struct store_shard *shard);
 
-void heap_give(struct store_shard *shard, uint32_t block);
+void heap_give(struct store_shard *shard, uint32_t ref);
 
 /* True when all invariants hold; *blocks: how many used blocks there are. */
 bool heap_is_sane(struct store_shard *shard, uint64_t *blocks);

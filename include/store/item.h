@@ -16,11 +16,11 @@
 
 /* What is known of an item besides its contents, as bits. */
 enum store_mark {
-    STORE_FETCHED = 1,  /* it was found since it was stored */
-    STORE_STALE = 2,    /* it was invalidated, and is still there */
-    STORE_WON = 4,      /* a client was asked to renew it */
-    STORE_BINARY = 8,   /* its key came in base64 */
-    STORE_COPY = 16,    /* not an item of a client, but a copy of another server's: see route/near.h */
+    STORE_FETCHED = 1, /* it was found since it was stored */
+    STORE_STALE = 2,   /* it was invalidated, and is still there */
+    STORE_WON = 4,     /* a client was asked to renew it */
+    STORE_BINARY = 8,  /* its key came in base64 */
+    STORE_COPY = 16, /* not an item of a client, but a copy of another server's: see route/near.h */
     STORE_EXTENTS = 128 /* the store's own: the value lies in extents */
 };
 

@@ -129,9 +129,9 @@ uint64_t store_next_cas(struct store_op *op);
 /* Sets and clears marks (bits of enum store_mark). */
 void store_set_marks(struct store_op *op, struct store_item *item, uint8_t set, uint8_t clear);
 
-/* The value's bytes from `at` on that lie in one piece: *span, until the operation ends. 0: at is the value's length. */
+/* The value's bytes from `at` on that lie in one piece: *to, until the operation ends. 0: at is the value's length. */
 size_t store_value_span(struct store_op *op, const struct store_item *item, size_t at,
-                        const uint8_t **span);
+                        const uint8_t **to);
 
 /* Copies len bytes of the value from `at` on. */
 void store_value_read(struct store_op *op, const struct store_item *item, size_t at, void *to,
@@ -153,8 +153,9 @@ void store_value_change(struct store_op *op, struct store_item *item, size_t at,
 void store_flush(struct store *s, int64_t now, int64_t after);
 
 /* Removes items that have expired or were flushed: looks at so many places of the index at most, from where the last call of any process
- * ended. Costs next to nothing while nothing can have expired. False: there was nothing to do. A timer calls it in one process, ten times a
- * second, with steps = store_crawl_steps: then all items are looked at every 20 seconds. */
+ * ended. Costs next to nothing while nothing can have expired. False: there was nothing to do. To be called ten times a second with
+ * store_crawl_steps: then all items are looked at every 20 seconds, sooner if several processes do so. A call takes a few milliseconds at
+ * most; so a pass through more than 1.6 million items takes longer. */
 bool store_crawl(struct store *s, int64_t now, uint32_t steps);
 uint32_t store_crawl_steps(const struct store *s);
 

@@ -66,31 +66,70 @@ static void add_text(struct totals *to, const char *name, const char *text)
     totals_add(to, name, strlen(name), text, strlen(text));
 }
 
-static void add_store(struct store *s, struct totals *to)
-{
-    struct store_usage u = store_usage(s);
-    uint64_t counts[STORE_COUNT_N];
-    store_counts(s, counts);
-    add(to, "get_expired", counts[STORE_COUNT_get_expired]);
-    add(to, "get_flushed", counts[STORE_COUNT_get_flushed]);
-    add(to, "store_too_large", counts[STORE_COUNT_store_too_large]);
-    add(to, "store_no_memory", counts[STORE_COUNT_store_no_memory]);
-    add(to, "limit_maxbytes", u.size);
-    add(to, "bytes", u.bytes);
-    add(to, "curr_items", u.items);
-    add(to, "total_items", u.puts);
-    add(to, "expired_unfetched", u.expired_unfetched);
-    add(to, "evicted_unfetched", u.evicted_unfetched);
-    add(to, "evictions", u.evictions);
-    add(to, "reclaimed", u.expired);
-    add(to, "crawler_reclaimed", u.expired + u.flushed);
-}
+/* Sums over all stores that begin at zero again with `stats reset`: memcached's name, what it is. */
+#define SUMS(X)                                                                                    \
+    X(get_expired, counts[STORE_COUNT_get_expired])                                                \
+    X(get_flushed, counts[STORE_COUNT_get_flushed])                                                \
+    X(store_too_large, counts[STORE_COUNT_store_too_large])                                        \
+    X(store_no_memory, counts[STORE_COUNT_store_no_memory])                                        \
+    X(total_items, u.puts)                                                                         \
+    X(expired_unfetched, u.expired_unfetched)                                                      \
+    X(evicted_unfetched, u.evicted_unfetched)                                                      \
+    X(evictions, u.evictions)                                                                      \
+    X(reclaimed, u.expired)                                                                        \
+    X(crawler_reclaimed, u.expired + u.flushed)
 
-void stores_add_stats(const struct turn *t, struct totals *to)
+enum {
+#define X(name, value) SUM_##name,
+    SUMS(X)
+#undef X
+        SUM_N
+};
+_Static_assert((int)SUM_N <= (int)BOARD_STORE_SUMS, "the board has room for them");
+
+static void sum_up(const struct turn *t, uint64_t sums[SUM_N])
 {
     struct store *all[STORES_MAX];
     uint32_t n = stores_of(t, all);
-    for (uint32_t i = 0; i < n; i++) add_store(all[i], to);
+    memset(sums, 0, SUM_N * sizeof *sums);
+    for (uint32_t i = 0; i < n; i++) {
+        struct store_usage u = store_usage(all[i]);
+        uint64_t counts[STORE_COUNT_N];
+        store_counts(all[i], counts);
+#define X(name, value) sums[SUM_##name] += value;
+        SUMS(X)
+#undef X
+    }
+}
+
+void stores_reset(const struct turn *t, struct board *board)
+{
+    sum_up(t, board->memory->stores_before);
+}
+
+/* What was counted before belonged to stores that are gone, where it is more than there is now. */
+static uint64_t since(uint64_t sum, uint64_t before)
+{
+    return sum >= before ? sum - before : sum;
+}
+
+void stores_add_stats(const struct turn *t, const struct board *board, struct totals *to)
+{
+    struct store *all[STORES_MAX];
+    uint64_t sums[SUM_N];
+    uint32_t n = stores_of(t, all);
+    if (n == 0) return;
+    sum_up(t, sums);
+#define X(name, value)                                                                             \
+    add(to, #name, since(sums[SUM_##name], board->memory->stores_before[SUM_##name]));
+    SUMS(X)
+#undef X
+    for (uint32_t i = 0; i < n; i++) {
+        struct store_usage u = store_usage(all[i]);
+        add(to, "limit_maxbytes", u.size);
+        add(to, "bytes", u.bytes);
+        add(to, "curr_items", u.items);
+    }
 }
 
 void stores_add_settings(const struct turn *t, struct totals *to)

@@ -11,7 +11,13 @@
 #include "store/shard.h"
 #include "store/store.h"
 
-enum { EPOCHS_MOST = 200, CRAWL_AT_ONCE = 64, CRAWL_CALLS = 200, WALK_AT_ONCE = 64 };
+enum {
+    EPOCHS_MOST = 200,
+    CRAWL_AT_ONCE = 64,
+    CRAWL_CALLS = 200,
+    CRAWL_MOST = 8192,
+    WALK_AT_ONCE = 64
+};
 
 /* --- flush ----------------------------------------------------------------------------------------- */
 
@@ -135,7 +141,8 @@ bool store_crawl(struct store *s, int64_t now, uint32_t steps)
 uint32_t store_crawl_steps(const struct store *s)
 {
     const struct store_shard *first = (const struct store_shard *)(s + 1);
-    return (uint32_t)((uint64_t)first->buckets_n * s->shards_n / CRAWL_CALLS) + 1;
+    uint64_t steps = (uint64_t)first->buckets_n * s->shards_n / CRAWL_CALLS + 1;
+    return steps < CRAWL_MOST ? (uint32_t)steps : CRAWL_MOST;
 }
 
 /* --- numbers --------------------------------------------------------------------------------------- */

@@ -41,10 +41,10 @@ static uint8_t *span(struct store_op *op, const struct store_item *item, size_t 
 }
 
 size_t store_value_span(struct store_op *op, const struct store_item *item, size_t at,
-                        const uint8_t **bytes)
+                        const uint8_t **to)
 {
     size_t len;
-    *bytes = span(op, item, at, &len);
+    *to = span(op, item, at, &len);
     return len;
 }
 

@@ -46,7 +46,7 @@ static void show_tier(const struct stats_source *s, enum tier_kind kind, totals_
     totals_init(&all, TIER_NAMES_MAX);
     totals_add_all(&all, &s->clients->tier.rows[kind].totals);
     if (kind == TIER_STATS)
-        stores_add_stats(s->clients->turn, &all);
+        stores_add_stats(s->clients->turn, s->board, &all);
     else
         stores_add_settings(s->clients->turn, &all);
     totals_print(&all, skip, out);
@@ -311,6 +311,7 @@ static void stores(const struct stats_source *s, struct outq *out)
 static void reset(const struct stats_source *s, struct outq *out)
 {
     board_reset(s->board);
+    stores_reset(s->clients->turn, s->board);
     outq_append(out, "RESET\r\n", strlen("RESET\r\n"));
 }
 

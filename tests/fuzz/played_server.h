@@ -62,7 +62,7 @@ static struct {
 static size_t store_n;
 
 /* A key that was never stored is there or not by its name. */
-static size_t store_find(const char *key)
+static size_t had_find(const char *key)
 {
     uint64_t digest = 1;
     size_t i = 0;
@@ -80,7 +80,7 @@ static size_t store_find(const char *key)
 
 static void say_value(struct server_conn *c, const char *key, bool cas)
 {
-    size_t at = store_find(key);
+    size_t at = had_find(key);
     uint32_t serial = store[at].serial;
     if (!store[at].is_there) return;
     bytes_say(&c->out, "VALUE %s %u %zu", key, serial & 0xffff, value_len(key, serial));
@@ -111,7 +111,7 @@ static void answer_store(struct server_conn *c, const struct words *w, const uin
         return;
     }
     if (w->word[0][1] != 'p' && strcmp(w->word[0], "prepend") != 0) {
-        size_t at = store_find(key);
+        size_t at = had_find(key);
         store[at].serial = serial;
         store[at].is_there = true;
     }
@@ -170,7 +170,7 @@ static bool has_flag(const struct words *w, char flag)
 static void answer_meta_get(struct server_conn *c, const struct words *w, bool miss)
 {
     const char *key = w->word[1];
-    size_t at = store_find(key);
+    size_t at = had_find(key);
     if (miss || !store[at].is_there) {
         bytes_say(&c->out, "EN");
         say_flags(c, w);
@@ -232,7 +232,7 @@ static void answer_well(struct server_conn *c, const struct words *w, const uint
         bytes_say(&c->out, "TOUCHED\r\n");
     else
         bytes_say(&c->out, "%llu\r\n", (unsigned long long)number_base(w->word[1]) + 1);
-    if (strcmp(name, "delete") == 0 && !miss) store[store_find(w->word[1])].is_there = false;
+    if (strcmp(name, "delete") == 0 && !miss) store[had_find(w->word[1])].is_there = false;
 }
 
 /* What is said now, at the latest, must close the connection. */
@@ -244,14 +244,14 @@ static void poison(struct server_conn *c)
 
 static void answer_badly(struct server_conn *c, const struct words *w, enum mood mood)
 {
-    bool store_like = is_one_of(w->word[0], STORES " delete ");
+    bool had_like = is_one_of(w->word[0], STORES " delete ");
     if (mood == MOOD_TWICE && (strcmp(w->word[0], "get") != 0 || w->n > 2)) mood = MOOD_WRONG_KEY;
     if (mood == MOOD_WRONG_OPAQUE && !is_one_of(w->word[0], " mg ms md ")) mood = MOOD_WRONG_KIND;
     poison(c);
     switch (mood) {
     case MOOD_WRONG_OPAQUE: bytes_say(&c->out, "HD O?\r\n"); break;
     case MOOD_TWICE:
-        store[store_find(w->word[1])].is_there = true;
+        store[had_find(w->word[1])].is_there = true;
         say_value(c, w->word[1], false);
         answer_get(c, w, false);
         break;
@@ -261,7 +261,7 @@ static void answer_badly(struct server_conn *c, const struct words *w, enum mood
         else
             bytes_say(&c->out, "VALUE pz0 0 8\r\npz0|1|P.\r\nEND\r\n");
         break;
-    case MOOD_WRONG_KIND: bytes_say(&c->out, store_like ? "TOUCHED\r\n" : "STORED\r\n"); break;
+    case MOOD_WRONG_KIND: bytes_say(&c->out, had_like ? "TOUCHED\r\n" : "STORED\r\n"); break;
     default: bytes_say(&c->out, "bogus\r\n"); break;
     }
 }

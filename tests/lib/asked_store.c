@@ -188,8 +188,7 @@ static void add_flags(struct asked_store *a, const char *letters, struct octets 
         case 'T':
         case 'N':
         case 'R': token = exptime(a, text); break;
-        case 'C':
-        case 'E': token = cas(a, text); break;
+        case 'C': token = cas(a, text); break;
         case 'D':
         case 'J': token = number(a); break;
         case 'F': token = below(a, 2) ? "7" : "4294967295"; break;
@@ -212,7 +211,7 @@ static void make_meta_set(struct asked_store *a, struct octets *to)
     meta_key(a, name, &in_base64);
     snprintf(line, sizeof line, "ms %s %zu%s", name, n, in_base64 ? " b" : "");
     add(to, line);
-    if (n < LARGE) add_flags(a, a->is_newest ? "kOqTFcIMCE" : "kOqTFcIMC", to);
+    if (n < LARGE) add_flags(a, "kOqTFcIMC", to);
     add(to, "\r\n");
     octets_add(to, bytes, n);
     add(to, "\r\n");
@@ -221,13 +220,9 @@ static void make_meta_set(struct asked_store *a, struct octets *to)
 static void make_meta(struct asked_store *a, struct octets *to)
 {
     static const struct {
-        const char *verb, *letters, *newest;
-    } verbs[] = {{"mg", "vkOqsfcthTNRu", "vkOqsfcthTNRE"},
-                 {"mg", "vtkfsch", "vtkfsch"},
-                 {"mg", "NvRTtuch", "NvRTtch"},
-                 {"md", "kOqITC", "kOqITCxE"},
-                 {"ma", "kOqvtcNJDMC", "kOqvtcNJDMCE"},
-                 {"ma", "Ntvc", "Ntvc"}};
+        const char *verb, *letters;
+    } verbs[] = {{"mg", "vkOqsfcthTNRu"}, {"mg", "vtkfsch"},     {"mg", "NvRTtuch"},
+                 {"md", "kOqITC"},        {"ma", "kOqvtcNJDMC"}, {"ma", "Ntvc"}};
     unsigned which = below(a, sizeof verbs / sizeof *verbs);
     char name[TEXT];
     bool in_base64;
@@ -235,7 +230,7 @@ static void make_meta(struct asked_store *a, struct octets *to)
     add(to, " ");
     add(to, meta_key(a, name, &in_base64));
     if (in_base64) add(to, " b");
-    add_flags(a, a->is_newest ? verbs[which].newest : verbs[which].letters, to);
+    add_flags(a, verbs[which].letters, to);
     add(to, "\r\n");
 }
 

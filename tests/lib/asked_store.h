@@ -15,7 +15,6 @@ struct asked_store {
     unsigned long long
         cas;            /* the last number that was given out: those of requests are near to it */
     unsigned long play; /* in every key */
-    bool is_newest;     /* flags that came after 1.6.18, too */
 };
 
 /* One request, with its value. True: it is a flush_all, which may count a cas number or not. */

@@ -94,8 +94,9 @@ static const double DELAYED = 0.006; /* seconds: more than any row's delay */
 bool places_are_stores(void)
 {
     static const char end[] = "_stores_test";
-    const char *name = program_invocation_short_name;
+    const char *wanted = getenv("PLACES"), *name = program_invocation_short_name;
     size_t len = strlen(name);
+    if (wanted) return strcmp(wanted, "stores") == 0;
     return len >= strlen(end) && strcmp(name + len - strlen(end), end) == 0;
 }
 

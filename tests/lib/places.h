@@ -49,7 +49,7 @@ struct places {
 
 struct places *places_open(void);
 
-/* The program's name ends with _stores_test: a and b are stores of moongate's own (the Makefile makes such names). Then a policy that wants
+/* PLACES=stores, or the program's name ends with _stores_test: a and b are stores of moongate's own (the Makefile makes such names). Then a policy that wants
  * pools is left out. */
 bool places_are_stores(void);
 bool places_take(const struct policy_row *row);

@@ -200,10 +200,37 @@ static void every_case_is_as_the_table_says(void **state)
     }
 }
 
+/* The client is shown its own key, whichever way its answer was made. */
+static void a_key_that_was_changed_on_the_way_is_shown_as_it_came(void **state)
+{
+    static const char *const options[] = {LONG, OLD_LONG};
+    if (!memcached_at_hand_has_meta()) skip();
+    for (int i = 0; i < 2; i++) {
+        struct memcached *s = memcached_start(NULL);
+        struct moongate *m = moongate_start(
+            textf(MG "return mg.modify_key { mg.lease { mg.pool { '%s' }, %s }, add = 'v:' }\n",
+                  memcached_address(s), options[i]),
+            NULL);
+        struct client *a = client_connects(m), *b = client_connects(m), *c = client_connects(m);
+        client_asks(a, GET, MISS);
+        client_sends(b, "get k j\r\n");
+        client_sends(c, "mg k v k f\r\n");
+        client_asks(a, SET("1"), STORED);
+        client_sees(b, HIT("1"));
+        client_sees(c, "VA 1 kk f3\r\n1\r\n");
+        client_asks(a, "mg ayBr b k v\r\n", "EN kayBr b\r\n");
+        client_asks(a, "ms ayBr 1 b k MR\r\nx\r\n", "NS kayBr b\r\n");
+        client_asks(a, "get k k\r\n", "VALUE k 3 1\r\n1\r\n" HIT("1"));
+        client_asks(a, "delete k\r\n", "DELETED\r\n");
+        stage_clears();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(every_case_is_as_the_table_says),
+        play(a_key_that_was_changed_on_the_way_is_shown_as_it_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,8 @@ static void shows(struct places *p, const char *form, const char *in, char dead)
     bool must = must_show(p->row, in, dead);
     if (must && shown == 0) places_fail(p, request, answer, "no cas is shown");
     if (must && shown == NO_CAS) places_fail(p, request, answer, "that cas is of no use");
-    if (shown == 0 || shown == NO_CAS) return; /* what still goes on is about this cell's key alone */
+    if (shown == 0 || shown == NO_CAS)
+        return; /* what still goes on is about this cell's key alone */
     places_settle(p);
     if (place == '*')
         place = strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)),

@@ -316,7 +316,7 @@ static size_t lines_with(const char *path, const char *text)
     return n;
 }
 
-/* What exec(2) leaves open: the listener and the channel, and four files of memory. Not what the old one was started with, nor
+/* What exec(2) leaves open: the listener and the channel, and five files of memory. Not what the old one was started with, nor
  * its clients. (The shell has its script open.) */
 static void a_new_process_inherits_what_it_is_to_have(void **state)
 {
@@ -334,10 +334,10 @@ static void a_new_process_inherits_what_it_is_to_have(void **state)
               list, upgrade_binary()));
     upgrades(m, 1);
     assert_int_equal(lines_with(list, "-> socket:"), 2);
-    assert_int_equal(lines_with(list, "-> /memfd:moongate-board"), 4);
-    assert_int_equal(lines_with(list, "-> /memfd:"), 4);
+    assert_int_equal(lines_with(list, "-> /memfd:moongate-board"), 5);
+    assert_int_equal(lines_with(list, "-> /memfd:"), 5);
     assert_int_equal(lines_with(list, " 70 -> "), 0);
-    assert_in_range(lines_with(list, " -> "), 9, 11);
+    assert_in_range(lines_with(list, " -> "), 10, 12);
     client_sees_nothing_more(c);
 }
 

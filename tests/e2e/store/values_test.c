@@ -165,6 +165,12 @@ static void a_full_store_keeps_what_is_asked_for(void **state)
     assert_true(stat_number(c, "", "bytes") <= 1 << 20);
     assert_int_equal(stat_number(c, "", "limit_maxbytes"), 1 << 20);
     assert_int_equal(stat_number(c, "", "total_items"), 5100);
+    client_asks(c, "stats reset\r\n", "RESET\r\n");
+    assert_int_equal(stat_number(c, "", "evictions"), 0);
+    assert_int_equal(stat_number(c, "", "total_items"), 0);
+    assert_true(stat_number(c, "", "curr_items") > 500);
+    client_stores_value(c, "k", "x");
+    assert_int_equal(stat_number(c, "", "total_items"), 1);
 }
 
 /* --- many keys --------------------------------------------------------------------------------- */

@@ -162,7 +162,7 @@ static const struct row rows[] = {
      "a@1, on a hit of a: ms k 1 MA C0\n"},
     {"lease", "mg.lease { a, ttl = 30 }", "add k 0 0 1",
      "a@1: add k 0 0 1\n"
-     "a@1, on 'refused' of a: mg k s f c t k\n"},
+     "a@1, on a refusal of a: mg k s f c t k\n"},
     {"log_requests", "mg.log_requests { a, share = 0.5 }", "get k",
      "a@1: get k\n"},
     {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 3e8 }", "delete k",

@@ -136,13 +136,22 @@ static void steps(bool has_faults)
     hears_all();
 }
 
-/* Everything that was asked has its answer: also what waits for a while. */
+static bool waits(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (play.persons[i].waits) return true;
+    return false;
+}
+
+/* Everything that was asked has its answer: also what waits for a time. */
 static void settles(void)
 {
-    for (unsigned i = 0; i < 20; i++) {
+    fleet_settles(play.fleet);
+    hears_all();
+    for (unsigned i = 0; i < 100 && waits(); i++) {
+        fleet_waits(0.02);
         fleet_settles(play.fleet);
         hears_all();
-        fleet_waits(0.01);
     }
 }
 
