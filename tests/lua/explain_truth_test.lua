@@ -112,7 +112,7 @@ local rows = {
     "mg.failover { mg.all_sync { a, b }, c, on = { 'error', 'miss' } }",
     { "mg.l1_l2 { mg.failover { a, c }, b }", deep = true },
     "mg.warm_up { mg.l1_l2 { a, b }, c }",
-    "mg.near { mg.store { size = '1m', name = 'near' }, mg.failover { a, b } }",
+    { "mg.near { mg.store { size = '1m', name = 'near' }, mg.failover { a, b } }", fresh = true },
     "mg.l1_l2 { mg.near { mg.store { size = '1m', name = 'near' }, a }, b, exptime = 60 }",
     { "mg.shadow { mg.warm_up { a, b }, to = mg.failover { c, b }, share = 0.8 }", often = 3 },
     "mg.all_sync { mg.failover { a, b }, mg.modify_key { c, add = 'x' } }",

@@ -36,10 +36,11 @@ t.describe("near", function()
     end)
 
     t.it("forgets a key that is written, by whatever command and way", function()
-        local writes = { "incr k 1", "touch k 0", "gat 0 k", "gats 0 k", "delete k", "mg k v T60", "mg k v N60", "md k", "ma k",
-                         ["set k 0 0 1"] = "6", ["add k 0 0 1"] = "6", ["replace k 0 0 1"] = "6", ["append k 0 0 1"] = "6",
-                         ["ms k 1"] = "6" }
-        local ways = { "mg.near { %s, a, ttl = 10 }", "mg.by_command { get = mg.near { %s, a, ttl = 10 }, default = a }" }
+        local writes = { "incr k 1", "touch k 0", "gat 0 k", "gats 0 k", "delete k", "mg k v T60", "mg k v N60", "md k",
+                         "ma k", ["set k 0 0 1"] = "6", ["add k 0 0 1"] = "6", ["replace k 0 0 1"] = "6",
+                         ["append k 0 0 1"] = "6", ["ms k 1"] = "6" }
+        local ways = { "mg.near { %s, a, ttl = 10 }",
+                       "mg.by_command { get = mg.near { %s, a, ttl = 10 }, default = a }" }
         for at, write in pairs(writes) do
             for _, way in ipairs(ways) do
                 local app, a = over(way:format(STORE))
@@ -112,18 +113,18 @@ t.describe("near", function()
     t.it("keeps the copies of routes over one store apart", function()
         local app, a, b = over(([[(function()
             local store = %s
-            return mg.by_prefix { { ["a:"] = mg.modify_key { mg.near { store, a, ttl = 10 }, strip = "a:" },
-                ["b:"] = mg.modify_key { mg.near { store, b, ttl = 10 }, strip = "b:" } }, default = store }
+            return mg.by_command { get = mg.near { store, a, ttl = 10 }, mg = mg.near { store, b, ttl = 10 },
+                gets = store, default = store }
         end)()]]):format(STORE))
         a:put("k", "of a")
         b:put("k", "of b")
         app:set("k", "of the store")
         for _ = 1, 2 do
-            t.expect(app:get "a:k"):is "VALUE a:k 0 4\r\nof a\r\nEND\r\n"
-            t.expect(app:get "b:k"):is "VALUE b:k 0 4\r\nof b\r\nEND\r\n"
-            t.expect(app:get "k"):is_hit "of the store"
+            t.expect(app:get "k"):is_hit "of a"
+            t.expect(app:ask "mg k v f"):is "VA 4 f0\r\nof b\r\n"
         end
         t.expect(who(app)):equals "ab"
+        t.expect(app:ask "gets k".value):equals "of the store"
     end)
 
     t.it("is a plain route for keys that are too long to be copied, and for values that are", function()
@@ -139,12 +140,13 @@ t.describe("near", function()
     end)
 
     t.it("works over a policy and a function, and below one", function()
-        for _, route in ipairs { "mg.failover { a, b }", "function() return a end", "mg.async(function(req) return mg.call(a, req) end)" } do
-            for _, form in ipairs { "%s", "mg.failover { %s, b }", "mg.coalesce { %s }", "function() return %s end" } do
-                local made = form == "function() return %s end" and ("(function() local r = mg.near { %s, %s, ttl = 10 } "
-                    .. "return function() return r end end)()"):format(STORE, route) or form:format(("mg.near { %s, %s, ttl = 10 }")
-                    :format(STORE, route))
-                local app, a = over(made)
+        local routes = { "mg.failover { a, b }", "function() return a end",
+                         "mg.async(function(req) return mg.call(a, req) end)" }
+        local forms = { "%s", "mg.failover { %s, b }", "mg.coalesce { %s }",
+                        "(function() local r = %s return function() return r end end)()" }
+        for _, route in ipairs(routes) do
+            for _, form in ipairs(forms) do
+                local app, a = over(form:format(("mg.near { %s, %s, ttl = 10 }"):format(STORE, route)))
                 a:put("k", "1")
                 t.expect(app:get "k"):is_hit "1"
                 a:put("k", "2")

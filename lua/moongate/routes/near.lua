@@ -3,9 +3,9 @@
 --     mg.near { mg.store { size = "16m" }, users }
 --     mg.near { mg.store { size = "1m" }, users, ttl = 0.5, only = "hot" }
 --
--- get, and mg with none but the flags v, f, k, O, b, q and s: the copy, if there is one; else the second route, whose value
--- becomes a copy. All other commands: the second route. A write by any worker of this machine, through this route or
--- another one, makes the copies of its key void before it is sent. Writes of other machines are seen after `ttl`.
+-- get, and mg with none but the flags v, f, k, O, b, q and s: the copy, if there is one; else the second route, whose
+-- value becomes a copy. All other commands: the second route. A write by any worker of this machine, through this route
+-- or another one, makes the copies of its key void before it is sent. Writes of other machines are seen after `ttl`.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 local policy = require "moongate.policy"
@@ -29,8 +29,8 @@ local taken = {}
 local function take_name(into, name)
     local names = taken[into] or {}
     if names[name] then
-        policy.fail("mg.near", ("has the %s, into which another mg.near copies %s: give each of them a name, as in name = \"users\"")
-            :format(into, name))
+        policy.fail("mg.near", ("copies %s into the %s, as another mg.near does: give each of them a name, " ..
+            "as in name = \"users\""):format(name, into))
     end
     taken[into], names[name] = names, true
     return name
@@ -41,11 +41,15 @@ return function(spec)
     local children, read = policy.read("mg.near", spec, known, 2, 2)
     local into, from = children[1], children[2]
     if not store.is_store(into) then
-        policy.fail("mg.near", ("keeps its copies in a store: item 1 must be one, as in mg.near { mg.store { size = \"1m\" }, route }, not %s")
-            :format(routes.name(into)))
+        policy.fail("mg.near", ("keeps its copies in a store: item 1 must be one, as in " ..
+            "mg.near { mg.store { size = \"1m\" }, route }, not %s"):format(routes.name(into)))
     end
-    if into == from then policy.fail("mg.near", "copies from one route into another one: both are " .. routes.name(into)) end
-    if read.share and not read.only then policy.fail("mg.near", "takes the option 'share' only with only = \"hot\"") end
+    if into == from then
+        policy.fail("mg.near", "copies from one route into another: both are the " .. routes.name(into))
+    end
+    if read.share and not read.only then
+        policy.fail("mg.near", "takes the option 'share' only with only = \"hot\"")
+    end
     local fields = { seconds = read.ttl or 1, share = read.only and (read.share or 0) or -1 }
     local name = take_name(routes.name(into), read.name or routes.name(from))
     local near = policy.route("near", C.ROUTE_NEAR, { from, into }, fields, { { text = name } }, children)

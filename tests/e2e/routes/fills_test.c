@@ -313,7 +313,6 @@ static void plays_on(double seconds)
 {
     for (double end = stage_now() + seconds; stage_now() < end;) stage_turns(10);
 }
-
 static bool all_rest(void *what)
 {
     const struct drama *d = what;
