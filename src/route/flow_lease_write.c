@@ -22,6 +22,7 @@ struct own {
     uint8_t rounds;
     bool passes;      /* the answer to TRY counts, whatever it is */
     bool clears_away; /* after CLEAR the answer is that of an absent key; else TRY */
+    bool has_won;     /* the look took a win that is not the flow's */
     bool has_touched; /* the request was carried out; the look finds out on what */
     uint64_t cas;     /* that was seen last */
 };
@@ -115,6 +116,7 @@ static void there(struct flow *flow, const struct lease_item *item)
     struct request r = prolonged(flow->turn, flow->route, &flow->kept->r), guarded;
     bool is_same = own->cas == item->v.cas;
     own->cas = item->v.cas;
+    own->has_won = item->sight == LEASE_WON;
     if (flow->best && (!lease_counts(&r) || is_same || own->has_touched))
         flow_finish_best(flow);
     else if (flow->best)
@@ -190,8 +192,16 @@ static void look_done(struct flow *flow, const struct result *result)
 /* A mark says that the item may have been no live one when its time was changed. */
 static bool is_doubtful(const struct flow *flow, const struct result *result)
 {
-    return flow->kept->r.command_id == COMMAND_META_GET && result->news &&
-           !(result->kind & RESULT_ANY_ERROR) && lease_has_marks(result->news->response);
+    if (flow->kept->r.command_id != COMMAND_META_GET || result->kind != RESULT_HIT || !result->news)
+        return false;
+    return flow->route->options.after > 0 ? lease_has_marks(result->news->response)
+                                          : lease_may_be_taken(result->news->response);
+}
+
+/* The win of an item that meta clients have marked, which the look has taken, and that nothing has changed since. */
+static void give_back(struct flow *flow)
+{
+    if (own_of(flow)->has_won && !flow->turn->is_ending) clear(flow, own_of(flow)->cas, true);
 }
 
 static void try_done(struct flow *flow, const struct result *result)
@@ -199,6 +209,7 @@ static void try_done(struct flow *flow, const struct result *result)
     struct own *own = own_of(flow);
     if (own->passes || own->rounds >= ROUNDS) {
         flow_finish(flow, result);
+        if (flow->kept->r.command_id == COMMAND_META_DEBUG) give_back(flow);
         if (lease_has_failed(&flow->kept->r, result) && !flow->turn->is_ending) look(flow);
     } else if (is_doubtful(flow, result)) {
         own->has_touched = true;
@@ -232,6 +243,7 @@ static void touched(struct flow *flow, const struct result *result)
     if (item.is_live) {
         flow_finish(flow, lease_tell(flow->turn, &flow->kept->r,
                                      lease_put_done(&flow->kept->r, NULL, NULL), NULL, &told));
+        give_back(flow);
     } else {
         own_of(flow)->clears_away = true;
         clear(flow, item.v.cas, false);

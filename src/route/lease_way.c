@@ -65,8 +65,7 @@ enum lease_way lease_way_of(const struct request *r, const struct lease_terms *t
         if (lease_mode_of(r) == 'E' || lease_has_flag(r, 'C')) return tries;
         return lease_mode_of(r) == 'S' ? LEASE_WAY_PASSES : LEASE_WAY_LOOKS;
     case COMMAND_META_GET:
-        return lease_has_flag(r, 'N') || lease_has_flag(r, 'R') ? LEASE_WAY_PASSES
-                                                                : LEASE_WAY_LOOKS;
+        return lease_has_flag(r, 'N') || lease_has_flag(r, 'R') ? LEASE_WAY_PASSES : tries;
     case COMMAND_REPLACE:
     case COMMAND_APPEND:
     case COMMAND_PREPEND:
@@ -80,6 +79,9 @@ enum lease_way lease_way_of(const struct request *r, const struct lease_terms *t
 
 bool lease_is_suspicious(const struct request *r, const struct result *result)
 {
+    if (r->command_id == COMMAND_META_GET)
+        return result->kind == RESULT_HIT && result->news &&
+               lease_may_be_taken(result->news->response);
     return result->kind == RESULT_REFUSED ||
            (lease_counts(r) && result->kind == RESULT_CLIENT_ERROR && !lease_is_lacking(result));
 }

@@ -108,6 +108,7 @@ static const struct row rows[] = {
       {'a', "md ayBr b k\r\n", "HD kayBr b\r\n"}}},
     {"without stale, a delete deletes, and a mark of a meta client is left alone", SHORT,
      {{'d', SET("1"), STORED}, {'d', "md k I T60\r\n", "HD\r\n"}, {'a', GET, HIT("1")}, 
+      {'a', "touch k 50\r\n", "TOUCHED\r\n"},
       {'b', "mg k v\r\n", "VA 1 X W\r\n1\r\n"},
       {'b', "mg k v\r\n", "VA 1 Z X\r\n1\r\n"}, {'b', "delete k\r\n", "DELETED\r\n"}, {'d', GET, MISS}, {'d', SET("1"), STORED}, {'b', "delete k\r\n", "DELETED\r\n"}, {'d', GET, MISS}}},
 

@@ -136,22 +136,13 @@ static void steps(bool has_faults)
     hears_all();
 }
 
-static bool waits(void)
-{
-    for (unsigned i = 0; i < CLIENTS; i++)
-        if (play.persons[i].waits) return true;
-    return false;
-}
-
-/* Everything that was asked has its answer: also what waits for a time. */
+/* Everything that was asked has its answer: also what waits for a while. */
 static void settles(void)
 {
-    fleet_settles(play.fleet);
-    hears_all();
-    for (unsigned i = 0; i < 100 && waits(); i++) {
-        fleet_waits(0.02);
+    for (unsigned i = 0; i < 20; i++) {
         fleet_settles(play.fleet);
         hears_all();
+        fleet_waits(0.01);
     }
 }
 
