@@ -22,6 +22,9 @@ struct blob {
 /* A blob with room for cap bytes and one reference, the caller's. */
 struct blob *blob_create(size_t cap) __attribute__((returns_nonnull));
 
+/* The same for what is filled at once, to its end: it may be a blob that was freed, and its pages memory already. */
+struct blob *blob_reuse(size_t cap) __attribute__((returns_nonnull));
+
 /* Adds a reference. Returns blob. */
 struct blob *blob_take(struct blob *blob);
 

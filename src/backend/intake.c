@@ -106,7 +106,7 @@ static enum taken take_line_value(struct intake *in, struct response *r)
     call->keys_seen = keys_seen;
     miss_until(call, in->c, found);
     size_t room = r->len + strlen("END\r\n");
-    struct blob *blob = in->blob ? blob_create(room) : NULL;
+    struct blob *blob = in->blob ? blob_reuse(room) : NULL;
     uint8_t *to = blob ? blob->bytes : arena_alloc(in->c->backend->set->arena, room);
     struct response whole = with_end(r, to);
     if (blob) blob->len = room;

@@ -57,7 +57,7 @@ uint8_t *arena_alloc(struct arena *a, size_t n)
 {
     assert(arena_sane(a));
     if (n > arena_room(a)) { /* rare: the room is made for a turn of common size */
-        struct blob *blob = blob_create(n);
+        struct blob *blob = blob_reuse(n);
         arena_adopt(a, blob);
         return blob->bytes;
     }

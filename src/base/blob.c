@@ -2,8 +2,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
+
+/* Freed blobs, the last one behind the others. malloc gives large blocks back to the system as they come, and the page faults of the next
+ * one cost more than what is done with it. Smaller ones it keeps by itself. */
+enum { KEPT_LEAST = 32 * 1024, KEPT_BYTES = 4 << 20, KEPT_MOST = 32 };
+static struct {
+    struct blob *blobs[KEPT_MOST];
+    unsigned n;
+    size_t bytes; /* their caps */
+} kept;
 
 /* Allocates, or moves. The log names the size: a value is the largest thing that a worker allocates. */
 static struct blob *resize(struct blob *blob, size_t cap)
@@ -27,6 +37,37 @@ struct blob *blob_create(size_t cap)
     return blob;
 }
 
+static struct blob *take_out(unsigned i)
+{
+    struct blob *blob = kept.blobs[i];
+    kept.bytes -= blob->cap;
+    kept.n--;
+    memmove(&kept.blobs[i], &kept.blobs[i + 1], (kept.n - i) * sizeof kept.blobs[0]);
+    return blob;
+}
+
+static void keep(struct blob *blob)
+{
+    while (kept.n == KEPT_MOST || kept.bytes + blob->cap > KEPT_BYTES) free(take_out(0));
+    kept.blobs[kept.n++] = blob;
+    kept.bytes += blob->cap;
+}
+
+/* The last one is most likely in the processor's cache. One that is up to a quarter too large will do. */
+struct blob *blob_reuse(size_t cap)
+{
+    for (unsigned i = kept.n; i-- > 0;) {
+        size_t has = kept.blobs[i]->cap;
+        if (has < cap || has - cap > cap / 4) continue;
+        struct blob *blob = take_out(i);
+        blob->next = NULL;
+        blob->counts = 1;
+        blob->len = 0;
+        return blob;
+    }
+    return blob_create(cap < KEPT_LEAST ? cap : cap + cap / 8);
+}
+
 struct blob *blob_take(struct blob *blob)
 {
     assert(blob->counts > 0);
@@ -37,7 +78,11 @@ struct blob *blob_take(struct blob *blob)
 void blob_give(struct blob *blob)
 {
     assert(blob->counts > 0 && blob->len <= blob->cap);
-    if (--blob->counts == 0) free(blob);
+    if (--blob->counts > 0) return;
+    if (blob->cap < KEPT_LEAST || blob->cap > KEPT_BYTES)
+        free(blob);
+    else
+        keep(blob);
 }
 
 struct blob *blob_grow(struct blob *blob, size_t cap)

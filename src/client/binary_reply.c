@@ -347,7 +347,7 @@ static void put_line(const struct reply *reply, const char *line, size_t len, st
 
 static struct blob *all_bytes_of(const struct outq *q)
 {
-    struct blob *blob = blob_create(q->bytes);
+    struct blob *blob = blob_reuse(q->bytes);
     for (const struct outq_segment *s = q->head; s; s = s->next) {
         size_t n = (size_t)(s->end - s->at);
         assert(!s->pipe && blob->len + n <= blob->cap);

@@ -33,7 +33,7 @@ void lease_tell_stripped(struct turn *t, const struct route *route, const struct
     struct lease_terms terms = lease_terms_of(route);
     const struct response *va = result->news->response;
     size_t room = va->len + LEASE_STRIP_ROOM;
-    *blob = result->news->blob ? blob_create(room) : NULL;
+    *blob = result->news->blob ? blob_reuse(room) : NULL;
     uint8_t *to = *blob ? (*blob)->bytes : arena_alloc(t->arena, room);
     struct response stripped = lease_strip(va, r, &terms, to);
     if (*blob) (*blob)->len = stripped.len;
@@ -72,7 +72,7 @@ static bool is_done_timed(struct direct *d, const struct lease_terms *terms,
     } else {
         bool with_cas = r->command_id == COMMAND_GETS;
         size_t room = lease_value_room(&item, r->key_len);
-        if (result->news->blob) blob = blob_create(room);
+        if (result->news->blob) blob = blob_reuse(room);
         uint8_t *to = blob ? blob->bytes : arena_alloc(d->turn->arena, room);
         struct response made =
             lease_put_value(&item, (const uint8_t *)r->key_at, r->key_len, with_cas, to);

@@ -57,7 +57,7 @@ const struct result *lease_say(struct flow *flow, struct lease_saying *saying,
         made = lease_put_value(&saying->item, key, r->key_len, form,
                                arena_alloc(flow->turn->arena, room));
     } else {
-        struct blob *blob = saying->blob[form] = blob_create(room);
+        struct blob *blob = saying->blob[form] = blob_reuse(room);
         made = lease_put_value(&saying->item, key, r->key_len, form, blob->bytes);
         blob->len = made.len;
         saying->made[form] = made;

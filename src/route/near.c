@@ -116,7 +116,7 @@ struct found {
 /* Memory for `room` bytes, in a blob where they are many. */
 static void begin(struct found *f, size_t room)
 {
-    if (room >= ANSWER_BLOB_LEAST) f->a.blob = blob_create(room);
+    if (room >= ANSWER_BLOB_LEAST) f->a.blob = blob_reuse(room);
     f->at = f->a.blob ? f->a.blob->bytes : arena_alloc(f->arena, room);
     f->a.response.bytes = f->at;
 }

@@ -32,7 +32,7 @@ uint8_t *answer_begin(struct answering *by, size_t room, size_t value_len)
     if (value_len < ANSWER_BLOB_LEAST) {
         r->bytes = arena_alloc(by->arena, r->need);
     } else {
-        by->a->blob = blob_create(r->need);
+        by->a->blob = blob_reuse(r->need);
         r->bytes = by->a->blob->bytes;
     }
     return (uint8_t *)(uintptr_t)r->bytes;
