@@ -77,6 +77,9 @@ struct etcd_pair {
     bool is_deleted;
 };
 
+/* Copies the token of an answer. NULL, or what is wrong with it. `room` is 2048. */
+const char *etcd_token(const struct etcd_message *m, char *to, size_t room);
+
 /* at < m->pairs, of the message read last. NULL, or what is wrong. */
 const char *etcd_pair_at(struct etcd_reader *r, uint32_t at, struct etcd_pair *pair);
 

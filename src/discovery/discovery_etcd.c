@@ -56,11 +56,12 @@ struct etcd {
     ev_timer timer;
     struct etcd_endpoints endpoints;
     uint32_t tried;    /* addresses that failed since the last pause */
-    uint32_t failures; /* rounds in a row in which all addresses failed */
+    uint32_t failures; /* rounds in a row in which all of them failed */
     struct http_request ask, stream;
     struct etcd_reader answer, changes; /* of ask, of stream */
     struct etcd_keys keys;
     int64_t revision; /* that keys are of */
+    int64_t counted;  /* revision when the count was asked for */
     uint64_t cluster;
     char token[HTTP_TOKEN_MAX]; /* "": there is none yet, or none is needed */
     bool is_proven;             /* the token was taken */
@@ -166,6 +167,7 @@ static void ask_count(struct etcd *e)
     size_t len = etcd_ask_range(body, e->keys.prefix, 0);
     ev_timer_stop(e->loop, &e->timer);
     if (e->ask.client) return;
+    e->counted = e->revision;
     send_to(e, &e->ask, "/v3/kv/range", body, len, settings_of(e)->timeout);
 }
 
@@ -185,6 +187,14 @@ static void begin(struct etcd *e)
     if (why) discovery_failed(e->discovery, why);
 }
 
+/* What was before a watch that has lasted counts no more. One that ends as soon as it has begun is a failure like others. */
+static bool has_lasted(struct etcd *e)
+{
+    if (e->state != WATCHING || process_clock() - e->opened < LASTED) return false;
+    e->tried = e->failures = 0;
+    return true;
+}
+
 /* This address failed: the next one at once, and after the last one all of them again, later. */
 static void fail(struct etcd *e, const char *what)
 {
@@ -193,6 +203,7 @@ static void fail(struct etcd *e, const char *what)
     double interval = settings_of(e)->interval;
     snprintf(reason, sizeof reason, "%s%s%s", addr ? addr_print(addr, address) : "",
              addr ? ": " : "", what);
+    has_lasted(e);
     hang_up(e);
     e->token[0] = '\0'; /* it may be why */
     endpoints_step(&e->endpoints);
@@ -206,13 +217,13 @@ static void fail(struct etcd *e, const char *what)
     pause_for(e, pause < interval ? pause : interval);
 }
 
-/* All keys again, from where they came. A watch that ends each time as soon as it has begun is not followed at once. */
+/* All keys again, from where they came. */
 static void read_again(struct etcd *e)
 {
-    if (process_clock() - e->opened < LASTED)
-        pause_for(e, RETRY_FIRST);
-    else
+    if (has_lasted(e))
         begin(e);
+    else
+        pause_for(e, RETRY_FIRST);
 }
 
 /* --- what etcd says ------------------------------------------------------------------------------ */
@@ -256,13 +267,15 @@ static void take_keys(struct etcd *e, const struct etcd_message *m)
     open_watch(e);
 }
 
-/* Events up to this answer may still be on their way: then the keys are read once more than it takes. */
+/* Events up to this answer may still be on their way: then the keys are read once more than it takes. Or later ones were faster than
+ * it: then it says nothing. */
 static void take_count(struct etcd *e, const struct etcd_message *m)
 {
-    if (m->revision < e->revision || m->cluster != e->cluster)
+    bool is_other = m->revision < e->counted || m->cluster != e->cluster;
+    if (is_other)
         log_info("discovery %s: etcd has other data than before: all keys are read again",
                  discovery_url(e->discovery));
-    if (m->revision < e->revision || m->cluster != e->cluster || m->count != e->keys.n)
+    if (is_other || (m->revision >= e->revision && m->count != e->keys.n))
         read_again(e);
     else
         set_timer(e, about(settings_of(e)->interval));
@@ -281,19 +294,6 @@ static const char *wrong_answer(struct etcd_reader *r, const struct http_request
     return sentence;
 }
 
-/* NULL, or what is wrong. */
-static const char *take_token(struct etcd *e, const struct etcd_message *m)
-{
-    size_t len = m->token ? strlen(m->token) : 0;
-    if (!len) return "its answer has no token: it is not etcd";
-    if (len >= sizeof e->token) return "its token is longer than 2047 bytes";
-    for (const char *p = m->token; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f) return "its token has a space or control byte";
-    memcpy(e->token, m->token, len + 1);
-    e->is_proven = false;
-    return NULL;
-}
-
 /* A token that was good and is not any more has become too old. */
 static bool needs_token(const struct etcd *e, const struct http_request *r)
 {
@@ -310,10 +310,11 @@ static void on_answer(void *owner, struct http_request *r, const char *wrong)
         return;
     }
     if (!wrong) wrong = wrong_answer(&e->answer, r, &m);
-    if (!wrong && e->state == ENTERING) wrong = take_token(e, &m);
+    if (!wrong && e->state == ENTERING) wrong = etcd_token(&m, e->token, sizeof e->token);
     if (wrong) {
         fail(e, wrong);
     } else if (e->state == ENTERING) {
+        e->is_proven = false;
         ask_keys(e);
     } else {
         e->is_proven = true;
@@ -328,7 +329,6 @@ static void on_answer(void *owner, struct http_request *r, const char *wrong)
 
 static void watch_begins(struct etcd *e, const struct etcd_message *m)
 {
-    e->tried = e->failures = 0;
     set_state(e, WATCHING);
     if (m->cluster != e->cluster)
         read_again(e);

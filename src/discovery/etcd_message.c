@@ -179,6 +179,17 @@ enum etcd_status etcd_whole(struct etcd_reader *r, const char *bytes, size_t len
     return ETCD_OK;
 }
 
+const char *etcd_token(const struct etcd_message *m, char *to, size_t room)
+{
+    size_t len = m->token ? strlen(m->token) : 0;
+    if (!len) return "its answer has no token: it is not etcd";
+    if (len >= room) return "its token is longer than 2047 bytes";
+    for (const char *p = m->token; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) return "its token has a space or control byte";
+    memcpy(to, m->token, len + 1);
+    return NULL;
+}
+
 /* --- pairs --------------------------------------------------------------------------------------- */
 
 /* Decodes behind what is there already. False: it is not base64. Nothing is an empty text. */

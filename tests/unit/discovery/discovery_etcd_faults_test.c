@@ -131,6 +131,25 @@ static void slow_bytes_do_not_outlive_the_time_for_an_answer(void **state)
     closes();
 }
 
+/* One is asked after the other, then a pause follows, as when there is no watch at all. */
+static void watches_that_break_at_once_are_not_asked_for_without_end(void **state)
+{
+    struct gateway *g[] = {gateway_listens(), gateway_listens()};
+    (void)state;
+    opens(address_of_nobody());
+    for (size_t i = 0; i < 2; i++) {
+        knows_a(g[i]);
+        g[i]->watch = textf("%sno chunk\r\n", begun(5));
+    }
+    struct seen *s = listens_with(textf("etcd://%s,%s/mc", g[0]->address, g[1]->address), &calm);
+    sees(s, A);
+    evloop_turns(0.6);
+    assert_in_range(g[0]->watches, 1, 3);
+    assert_in_range(g[1]->watches, 1, 3);
+    leaves(s);
+    closes();
+}
+
 static void what_is_asked_is_plain(void **state)
 {
     struct gateway *g = gateway_listens();
@@ -168,6 +187,7 @@ int main(void)
         play_on_loop(an_answer_that_never_ends_is_given_up),
         play_on_loop(what_comes_a_byte_at_a_time_is_understood),
         play_on_loop(slow_bytes_do_not_outlive_the_time_for_an_answer),
+        play_on_loop(watches_that_break_at_once_are_not_asked_for_without_end),
         play_on_loop(what_is_asked_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

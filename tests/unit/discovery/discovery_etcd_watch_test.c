@@ -3,6 +3,9 @@
 
 #include "lib/capture.h"
 
+static const struct discovery_settings soon = {
+    .interval = 0.1, .timeout = 2, .debounce = 0.01, .shrink = true};
+
 /* --- the watch ---------------------------------------------------------------------------------- */
 
 static void watcher_says(struct gateway *g, const char *bytes)
@@ -32,6 +35,23 @@ static void changes_may_come_in_any_pieces(void **state)
     sees(s, A_AND_B);
     assert_int_equal(g->ranges, 1);
     assert_int_equal(g->watches, 1);
+    leaves(s);
+    closes();
+}
+
+static void a_count_that_a_change_overtakes_says_nothing(void **state)
+{
+    struct gateway *g = gateway_listens();
+    (void)state;
+    opens(address_of_nobody());
+    knows_a(g);
+    g->meanwhile = chunk("{\"result\":{" HEAD(6) ",\"events\":[{\"kv\":" KEY_B "}]}}");
+    struct seen *s = listens_with(url_of(g), &soon);
+    sees(s, A_AND_B);
+    g->count = says("{" HEAD(6) ",\"count\":\"2\"}");
+    evloop_turns(0.5);
+    assert_true(g->counts > 1);
+    assert_int_equal(g->ranges, 1);
     leaves(s);
     closes();
 }
@@ -198,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play_on_loop(changes_may_come_in_any_pieces),
+        play_on_loop(a_count_that_a_change_overtakes_says_nothing),
         play_on_loop(a_watch_that_has_lasted_and_ends_is_followed_by_a_range),
         play_on_loop(a_watch_that_ends_as_soon_as_it_begins_is_not_begun_at_once),
         play_on_loop(a_watch_that_says_nonsense_is_given_up),

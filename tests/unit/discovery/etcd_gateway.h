@@ -24,7 +24,8 @@ struct gateway {
     const char *range, *count, *watch;
     size_t
         cut; /* so many bytes of an answer are sent, and then the connection ends; 0: all, and it stays */
-    bool is_slow; /* a byte at a time */
+    bool is_slow;          /* a byte at a time */
+    const char *meanwhile; /* the watch says it once, before a count that comes slowly */
     unsigned ranges, counts, watches;
     struct caller *watcher; /* the last one that watches */
     char asked[4096];       /* the last request, with its head */
@@ -66,6 +67,12 @@ static inline const char *answer_to(struct gateway *g, const char *request, stru
     if (strncmp(request, "POST /v3/kv/range ", 18) != 0) stage_fails("asked: %s", request);
     if (strstr(request, "\"count_only\":true")) {
         g->counts++;
+        if (g->meanwhile && g->watcher) {
+            peer_queues(&g->watcher->peer, g->meanwhile, strlen(g->meanwhile));
+            g->meanwhile = NULL;
+            c->slowly = g->count;
+            return NULL;
+        }
         return g->count;
     }
     g->ranges++;
