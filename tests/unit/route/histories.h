@@ -82,7 +82,7 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
     X("migrate, both", 1, 0, RELOADS | KILLS, SLOW, A | B, "moves 'both'")                         \
     /* Whole copies. */                                                                            \
-    X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER, A | B, "mg.all_sync { a, b }")               \
+    X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")               \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
       "mg.by_command { get = mg.random { a, b }, default = mg.all_sync { a, b } }")                \
     X("all_sync, faults", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                     \

@@ -121,10 +121,17 @@ static void steps(bool has_faults)
     hears_all();
 }
 
-/* Everything that was asked has its answer: also what waits for a while. */
+static bool somebody_waits(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (play.persons[i].waits) return true;
+    return false;
+}
+
+/* Everything that was asked has its answer: also what waits for a while, or for servers that do not answer. */
 static void settles(void)
 {
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 20 || (somebody_waits() && i < 300); i++) {
         fleet_settles(play.fleet);
         hears_all();
         fleet_waits(0.01);
