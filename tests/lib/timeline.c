@@ -41,6 +41,7 @@ struct event {
 struct timeline {
     struct timeline_rules rules;
     struct timeline_op *ops;
+    double *first; /* when each may take effect at the earliest; of the key that is looked at */
     size_t n, room;
     size_t *order; /* by key */
     struct event *events;
@@ -81,6 +82,7 @@ struct timeline *timeline_create(const struct timeline_rules *rules)
 void timeline_destroy(struct timeline *t)
 {
     free(t->ops);
+    free(t->first);
     free(t->order);
     free(t->events);
     free(t);
@@ -91,6 +93,7 @@ size_t timeline_note(struct timeline *t, const struct timeline_op *op)
     if (t->n == t->room) {
         t->room = t->room ? 2 * t->room : 64;
         t->ops = resized(t->ops, t->room, sizeof *t->ops);
+        t->first = resized(t->first, t->room, sizeof *t->first);
         t->order = resized(t->order, t->room, sizeof *t->order);
         t->events = resized(t->events, 2 * t->room, sizeof *t->events);
     }
@@ -129,7 +132,7 @@ static bool writes(const struct timeline_op *op)
 /* It takes effect not before and not after. */
 static double first_of(const struct timeline *t, const struct timeline_op *op)
 {
-    return op->deed == TIMELINE_READ ? op->begin - t->rules.stale : op->begin;
+    return t->first[op - t->ops];
 }
 
 static double last_of(const struct timeline *t, const struct timeline_op *op)
@@ -150,6 +153,19 @@ static bool changes(const struct timeline_op *op)
 {
     if (!writes(op) || op->answer == TIMELINE_EXISTS) return false;
     return op->answer != TIMELINE_NO || op->deed == TIMELINE_DELETE;
+}
+
+/* See first_of. */
+static double found_first(const struct timeline *t, const struct timeline_op *op)
+{
+    double first = op->begin;
+    if (op->deed != TIMELINE_READ) return first;
+    for (size_t i = 0; i < t->key_n && t->rules.is_regular; i++) {
+        const struct timeline_op *write = &t->ops[t->key_ops[i]];
+        bool is_open = write->begin <= op->begin && op->begin <= last_of(t, write);
+        if (changes(write) && is_open) first = fmin(first, write->begin);
+    }
+    return first - t->rules.stale;
 }
 
 static bool may_be_there(const struct timeline *t, const struct guess *g,
@@ -377,6 +393,8 @@ static int by_time(const void *a, const void *b)
 static enum timeline_fault check_key(struct timeline *t, size_t *at)
 {
     size_t n = 0;
+    for (size_t i = 0; i < t->key_n; i++)
+        t->first[t->key_ops[i]] = found_first(t, &t->ops[t->key_ops[i]]);
     for (size_t i = 0; i < t->key_n; i++) {
         const struct timeline_op *op = &t->ops[t->key_ops[i]];
         if (says_nothing(t, op)) continue;

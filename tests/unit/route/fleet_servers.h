@@ -30,7 +30,7 @@ enum {
     LATE = 64
 };
 enum { FLEET_ANSWER = 4096 };
-enum { BUFFER = 16 * 1024, REQUEST = 1024, QUIET = 3 };
+enum { BUFFER = 16 * 1024, REQUEST = 4096, QUIET = 3 };
 
 /* Seconds after a connection has ended in which a server may still carry out what came by it: less than WRITES_LINGER. */
 static const double LINGERS = 0.9;
@@ -149,6 +149,18 @@ static void carry_out(struct fleet *f, unsigned server, struct pending *p)
         p->answer_len += (size_t)sprintf(p->answer + p->answer_len, "END\r\n");
     p->is_done = true;
     arena_reset(&f->arena);
+}
+
+/* Asks the server itself, at once. The answer is good until the next one. */
+static inline const char *fleet_asks(struct fleet *f, const char *server, const char *text)
+{
+    static struct pending p;
+    p.len = strlen(text);
+    p.answer_len = 0;
+    memcpy(p.bytes, text, p.len);
+    carry_out(f, server_of(f, server), &p);
+    p.answer[p.answer_len] = '\0';
+    return p.answer;
 }
 
 /* What moongate asks on each connection is answered at once. */

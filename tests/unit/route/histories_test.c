@@ -5,6 +5,7 @@
  */
 #include "lib/stage.h"
 #include "lib/timeline.h"
+#include "unit/route/histories.h"
 #include "unit/route/persons.h"
 
 #include <math.h>
@@ -23,40 +24,22 @@ enum { WORKERS = 2, STEPS = 120, FLEET_LIVES = 100 };
     "local mg = require 'moongate'\n"                                                              \
     "local function pool(at) return mg.pool { at, timeout = 0.5, failure_limit = 1000, "           \
     "connections = 2, probe_min = 0.05, probe_max = 0.1, name = 'pool' .. at:sub(-1) } end\n"      \
-    "local a, b = pool '10.0.0.1:1', pool '10.0.0.1:2'\n"
-
-/* name, machines, seconds that reads may be behind, route */
-#define PARTS(X)                                                                                   \
-    X("pool", 1, 0, "a")                                                                           \
-    X("near", 1, 0, "mg.near { mg.store { size = '64k' }, a, ttl = 60 }")                          \
-    X("near over a policy", 1, 0,                                                                  \
-      "mg.near { mg.store { size = '1m' }, mg.failover { a, mg.null {} , on = 'down' }, ttl = 60 " \
-      "}")                                                                                         \
-    X("near over a function", 1, 0,                                                                \
-      "mg.near { mg.store { size = '1m' }, function(req) return a end, ttl = 60 }")                \
-    X("near beside writes", 1, 0,                                                                  \
-      "mg.by_command { get = mg.near { mg.store { size = '1m' }, a, ttl = 60 }, default = a }")    \
-    X("near below a policy", 1, 0,                                                                 \
-      "mg.coalesce { mg.near { mg.store { size = '1m' }, a, ttl = 60 } }")                         \
-    X("near of two machines", 2, 0.3, "mg.near { mg.store { size = '1m' }, a, ttl = 0.3 }")        \
-    X("coalesce", 1, 0, "mg.coalesce { a }")                                                       \
-    X("negative_cache", 1, 0, "mg.negative_cache { a, 10 }")                                       \
-    X("lease", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02 }")                                       \
-    X("lease, renewed early", 2, 0, "mg.lease { a, ttl = 1, wait = 0.02, refresh = 60 }")          \
-    X("lease, old items", 2, 60, "mg.lease { a, ttl = 1, wait = 0.02, stale = 60 }")               \
-    X("lease over a policy", 2, 0,                                                                 \
-      "mg.lease { mg.failover { a, mg.null {}, on = 'down' }, ttl = 1, wait = 0.02 }")             \
-    X("lease over a store", 1, 0,                                                                  \
-      "mg.lease { mg.store { size = '1m', name = 's' }, ttl = 1, wait = 0.02 }")                   \
-    X("l1_l2", 1, 0, "mg.l1_l2 { b, a, exptime = 60 }")
+    "local a, b, c = pool '10.0.0.1:1', pool '10.0.0.1:2', pool '10.0.0.1:3'\n"                     \
+    "local function moves(writes, from, to)\n"                                                     \
+    "  local each = {}\n"                                                                          \
+    "  for i = 0, 99 do each[i] = mg.migrate { from or a, to or b, start = 1700000010 + 10 * i, "   \
+    "interval = 1, writes = writes } end\n"                                                        \
+    "  return function(req) return each[math.fmod(req.key:match '[0-9]+', 100)] end\n"                \
+    "end\n"
 
 static const struct part {
     const char *name;
     unsigned machines;
     double stale;
+    unsigned faults, rules, seeds;
     const char *route;
 } parts[] = {
-#define X(name, machines, stale, route) {name, machines, stale, route},
+#define X(...) {__VA_ARGS__},
     PARTS(X)
 #undef X
 };
@@ -91,7 +74,8 @@ static void breaks(void)
 
 static void fault(void)
 {
-    unsigned dice = below(100);
+    unsigned dice = below(100), may = play.part->faults;
+    if (dice < 45 && !(may & BREAKS)) return;
     if (dice < 30) {
         breaks();
     } else if (dice < 45) {
@@ -99,9 +83,10 @@ static void fault(void)
     } else if (dice < 96) {
         (void)fleet_late(play.fleet, true);
     } else if (dice < 98) {
+        if (!(may & RELOADS)) return;
         play.which = 1 - play.which;
         fleet_reloads(play.fleet, play.script[play.which]);
-    } else {
+    } else if (may & KILLS) {
         fleet_kills(play.fleet, below(play.part->machines), below(WORKERS),
                     play.script[play.which]);
     }
@@ -132,17 +117,49 @@ static void steps(bool has_faults)
         fleet_answers(play.fleet, (unsigned)done);
     else
         fleet_runs(play.fleet, below(play.part->machines), below(WORKERS));
-    fleet_waits(1e-5);
+    fleet_waits(play.rules & SLOW ? 0.005 : 1e-5);
     hears_all();
 }
 
-/* Everything that was asked has its answer: also what waits for a while. */
+static bool somebody_waits(void)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (play.persons[i].waits) return true;
+    return false;
+}
+
+/* Everything that was asked has its answer: also what waits for a while, or for servers that do not answer. */
 static void settles(void)
 {
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 20 || (somebody_waits() && i < 300); i++) {
         fleet_settles(play.fleet);
         hears_all();
         fleet_waits(0.01);
+    }
+}
+
+/* What b has could be found by a client. */
+static void looks_aside(unsigned key)
+{
+    char line[128];
+    struct person *p = &play.persons[0];
+    p->ops_n = 0;
+    adds(p, key, TIMELINE_READ);
+    snprintf(line, sizeof line, "get %s\r\n", key_text(key));
+    ends(p, fleet_asks(play.fleet, "10.0.0.1:2", line));
+}
+
+/* What servers have before the schedule begins. */
+static void has_before(unsigned seeds)
+{
+    for (unsigned key = 0; key < KEYS && seeds; key++) {
+        char line[2 * LINE];
+        struct timeline_op op = {.key = key, .deed = TIMELINE_SET, .answer = TIMELINE_YES};
+        stores(&op, line);
+        op.begin = op.end = fleet_now();
+        if (seeds & A) (void)fleet_asks(play.fleet, "10.0.0.1:1", line);
+        if (seeds & (B | FOREIGN_B)) (void)fleet_asks(play.fleet, "10.0.0.1:2", line);
+        if (!(seeds & FOREIGN_B)) timeline_note(play.timeline, &op);
     }
 }
 
@@ -152,17 +169,19 @@ static void looks_back(void)
     settles();
     for (unsigned key = 0; key < KEYS; key++) {
         for (unsigned i = 0; i < CLIENTS; i++) {
-            char line[LINE];
+            char line[128];
             struct person *p = &play.persons[i];
             if (p->waits) fail_msg("client %u has no answer", i);
             p->ops_n = 0;
             adds(p, key, TIMELINE_READ);
-            snprintf(line, LINE, "get %s\r\n", key_text(key));
+            snprintf(line, sizeof line, "get %s\r\n", key_text(key));
             fleet_sends(play.fleet, p->guest, line);
             p->waits = true;
         }
         settles();
     }
+    if (play.rules & LOOKS_ASIDE)
+        for (unsigned key = 0; key < KEYS; key++) looks_aside(key);
 }
 
 static void fleet_begins(void)
@@ -179,7 +198,11 @@ static void schedule(bool has_faults)
 {
     uint64_t began = play.seed;
     size_t at;
+    play.timeline = play.timelines[has_faults];
     timeline_clear(play.timeline);
+    if (play.rules & SLOW) /* a moment is near, see `moves` */
+        fleet_waits(1009.7 + 10 * (play.schedule % FLEET_LIVES) - fleet_now());
+    has_before(play.part->seeds);
     for (unsigned i = 0; i < CLIENTS; i++)
         memset(play.persons[i].cas, 0, sizeof play.persons[i].cas);
     for (unsigned i = 0; i < STEPS; i++) steps(has_faults);
@@ -231,10 +254,16 @@ static double ends_at(const struct part *part)
 static void part_is_played(const struct part *part, unsigned most)
 {
     unsigned n = 0;
-    const struct timeline_rules rules = {.stale = part->stale ? part->stale + 1e-3 : 0,
-                                         .late = INFINITY};
     play.part = part;
-    play.timeline = timeline_create(&rules);
+    play.rules = part->rules;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct timeline_rules rules = {.stale = part->stale > 0 ? part->stale + 1e-3 : 0,
+                                             .late = INFINITY,
+                                             .is_strict = i == 0 && part->rules & STRICT,
+                                             .is_regular = part->rules & REGULAR};
+        play.timelines[i] = timeline_create(&rules);
+    }
+    sums->schedule = 0;
     sums->ops = sums->hits = sums->errors = sums->tangled = 0;
     for (unsigned i = 0; i < 2; i++)
         snprintf(play.script[i], sizeof play.script[i], "-- %u\n" POOLS "return %s\n", i,
@@ -244,7 +273,7 @@ static void part_is_played(const struct part *part, unsigned most)
         child_plays(now);
         n += now;
     }
-    timeline_destroy(play.timeline);
+    for (unsigned i = 0; i < 2; i++) timeline_destroy(play.timelines[i]);
     printf("%-24s %u schedules, %lu operations, %lu hits, %lu errors, %u not judged\n", part->name,
            n, sums->ops, sums->hits, sums->errors, sums->tangled);
     assert_true(sums->hits >= sums->ops / 10);

@@ -14,7 +14,10 @@
 #include "lib/timeline.h"
 #include "unit/route/fleet.h"
 
-enum { CLIENTS = 6, KEYS = 2, LINE = 256 };
+enum { CLIENTS = 6, KEYS = 2, LINE = 2048, LONG_BYTES = 1500 };
+
+/* No server has it. */
+static const unsigned long long VOID_CAS = 9223372036854775807ULL;
 
 struct part;
 
@@ -37,10 +40,12 @@ static struct sums {
 static struct {
     uint64_t seed;
     struct fleet *fleet;
-    struct timeline *timeline;
+    struct timeline *timeline;     /* of this schedule: one of */
+    struct timeline *timelines[2]; /* without faults, with */
     const struct part *part;
+    unsigned rules;       /* of it: see histories.h */
     double began;         /* the first one */
-    char script[2][2048]; /* two that do the same */
+    char script[2][4096]; /* two that do the same */
     unsigned which;       /* of them is in use */
     struct person persons[CLIENTS];
     unsigned schedule;
@@ -69,6 +74,16 @@ static bool is_number(unsigned key)
     return key == 1;
 }
 
+/* A client waits for the answer to a write of that key. */
+static bool is_written(unsigned key)
+{
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        const struct person *p = &play.persons[i];
+        if (p->waits && p->ops[0].key == key && p->ops[0].deed != TIMELINE_READ) return true;
+    }
+    return false;
+}
+
 /* Mostly the same one: then clients meet. */
 static unsigned a_key(void)
 {
@@ -80,7 +95,10 @@ static uint64_t new_value(unsigned key, char *text)
 {
     uint64_t value = ++play.last;
     if (is_number(key)) value *= 1000;
-    snprintf(text, LINE, "%llu", (unsigned long long)value);
+    int len = snprintf(text, LINE, "%llu", (unsigned long long)value);
+    if (play.rules & LONG && !is_number(key) && below(3))
+        for (int n = len; n < LONG_BYTES;)
+            n += snprintf(text + n, LINE - (size_t)n, ".%llu", (unsigned long long)value);
     return is_number(key) ? timeline_number(value) : value;
 }
 
@@ -110,49 +128,60 @@ static void reads(struct person *p, char *line)
     }
 }
 
-static void writes(struct person *p, char *line)
+/* A set, or another deed that has a value. */
+static void stores(struct timeline_op *op, char *line)
 {
-    static const char *const stores[] = {[TIMELINE_SET] = "set",
-                                         [TIMELINE_ADD] = "add",
-                                         [TIMELINE_REPLACE] = "replace",
-                                         [TIMELINE_CAS] = "cas",
-                                         [TIMELINE_APPEND] = "append"};
+    static const char *const words[] = {[TIMELINE_SET] = "set",
+                                        [TIMELINE_ADD] = "add",
+                                        [TIMELINE_REPLACE] = "replace",
+                                        [TIMELINE_CAS] = "cas",
+                                        [TIMELINE_APPEND] = "append"};
+    char value[LINE], cas[32] = "";
+    const char *comma = op->deed == TIMELINE_APPEND ? "," : "";
+    op->value = new_value(op->key, value);
+    if (op->cas) snprintf(cas, sizeof cas, " %llu", (unsigned long long)op->cas);
+    snprintf(line, 2 * LINE, "%s %s %u 0 %zu%s\r\n%s%s\r\n", words[op->deed], key_text(op->key),
+             7 + op->key, strlen(comma) + strlen(value), cas, comma, value);
+}
+
+static enum timeline_deed a_deed(const struct person *p, unsigned key)
+{
     static const enum timeline_deed deeds[] = {TIMELINE_SET,     TIMELINE_SET,    TIMELINE_SET,
                                                TIMELINE_DELETE,  TIMELINE_DELETE, TIMELINE_ADD,
                                                TIMELINE_REPLACE, TIMELINE_CAS,    TIMELINE_CAS,
                                                TIMELINE_APPEND,  TIMELINE_INCR,   TIMELINE_TOUCH};
-    unsigned key = a_key();
-    enum timeline_deed deed = deeds[below(sizeof deeds / sizeof *deeds)];
-    char value[LINE], cas[32] = "";
-    if (deed == TIMELINE_APPEND && is_number(key)) deed = TIMELINE_INCR;
+    enum timeline_deed deed = deeds[below(play.rules & PLAIN ? 5 : sizeof deeds / sizeof *deeds)];
+    if (deed == TIMELINE_APPEND && is_number(key)) return TIMELINE_INCR;
     if (deed == TIMELINE_INCR && !is_number(key)) deed = TIMELINE_APPEND;
-    if (deed == TIMELINE_CAS && !p->cas[key]) deed = TIMELINE_SET;
-    struct timeline_op *op = adds(p, key, deed);
-    if (deed == TIMELINE_DELETE) {
+    if (deed == TIMELINE_APPEND && play.rules & LONG) return TIMELINE_SET;
+    return deed == TIMELINE_CAS && !p->cas[key] ? TIMELINE_SET : deed;
+}
+
+static void writes(struct person *p, unsigned key, char *line)
+{
+    struct timeline_op *op = adds(p, key, a_deed(p, key));
+    if (op->deed == TIMELINE_DELETE) {
         snprintf(line, LINE, below(4) ? "delete %s\r\n" : "md %s\r\n", key_text(key));
-    } else if (deed == TIMELINE_TOUCH) {
+    } else if (op->deed == TIMELINE_TOUCH) {
         snprintf(line, LINE, "touch %s 0\r\n", key_text(key));
-    } else if (deed == TIMELINE_INCR) {
+    } else if (op->deed == TIMELINE_INCR) {
         op->delta = 1 + below(9);
         snprintf(line, LINE, "incr %s %u\r\n", key_text(key), op->delta);
     } else {
-        op->value = new_value(key, value);
-        op->cas = deed == TIMELINE_CAS ? p->cas[key] : 0;
-        if (op->cas) snprintf(cas, sizeof cas, " %llu", (unsigned long long)op->cas);
-        const char *comma = deed == TIMELINE_APPEND ? "," : "";
-        snprintf(line, LINE, "%s %s %u 0 %zu%s\r\n%s%s\r\n", stores[deed], key_text(key), 7 + key,
-                 strlen(comma) + strlen(value), cas, comma, value);
+        op->cas = op->deed == TIMELINE_CAS ? p->cas[key] : 0;
+        stores(op, line);
     }
 }
 
 static void asks(struct person *p)
 {
-    char line[LINE];
+    char line[2 * LINE];
+    unsigned key = a_key();
     p->ops_n = 0;
-    if (below(100) < 60)
+    if (below(100) < 60 || (play.rules & ONE_WRITER && is_written(key)))
         reads(p, line);
     else
-        writes(p, line);
+        writes(p, key, line);
     fleet_sends(play.fleet, p->guest, line);
     p->waits = true;
     sums->ops += p->ops_n;
@@ -166,6 +195,9 @@ static uint64_t read_value(unsigned key, const char *text)
     char *end;
     uint64_t value = strtoull(text, &end, 10);
     if (is_number(key)) return timeline_number(value);
+    size_t len = (size_t)(end - text);
+    while (*end == '.' && strncmp(end + 1, text, len) == 0) end += 1 + len;
+    if (*end == '.') fail_msg("parts of two values: %s", text);
     while (*end == ',') value = timeline_appended(value, strtoull(end + 1, &end, 10));
     return value;
 }
@@ -188,7 +220,7 @@ static void finds(struct person *p, struct timeline_op *op, const char *text)
     line_end = strchr(at, '\n');
     op->answer = TIMELINE_YES;
     op->value = read_value(op->key, line_end + 1);
-    op->cas = cas;
+    op->cas = cas = cas == VOID_CAS ? 0 : cas;
     if (cas) p->cas[op->key] = cas;
     sums->hits++;
 }
