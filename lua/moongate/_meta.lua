@@ -192,6 +192,10 @@
 ---@field allow_from (string|string[])?     networks whose clients may come in: { "10.0.0.0/8" }
 ---@field proxy_protocol { from: string|string[] }?  networks of balancers that send a PROXY header
 
+---@class moongate.StoreOptions
+---@field size integer|string  bytes, or "64m", for all that it keeps
+---@field name string?  "store" unless given
+
 -- --- services -------------------------------------------------------------------------------------
 
 ---A number that only grows. `stats script` shows the sum over all workers.
@@ -321,10 +325,6 @@ local mg = {}
 ---@param spec moongate.PoolOptions
 ---@return moongate.Value
 function mg.pool(spec) end
-
----@class moongate.StoreOptions
----@field size integer|string  bytes, or "64m", for all that it keeps
----@field name string?  "store" unless given
 
 ---A route that keeps items itself, in memory that all workers share. Only while the script loads.
 ---@param spec moongate.StoreOptions

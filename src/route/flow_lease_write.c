@@ -152,6 +152,8 @@ static void gone(struct flow *flow, const struct lease_item *item)
                (own->has_touched || (lease_deletes(r) && (item->is_made || !terms.stale)))) {
         own->clears_away = true;
         clear(flow, item->v.cas, false);
+    } else if (r->command_id == COMMAND_META_GET && !is_there && own->rounds < ROUNDS) {
+        try(flow); /* the server may refuse its flags */
     } else {
         finish_absent(flow);
         if (item->sight == LEASE_WON && !flow->turn->is_ending) clear(flow, item->v.cas, true);

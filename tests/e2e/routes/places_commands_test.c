@@ -178,6 +178,12 @@ static void asks_one(struct places *p, int form, int state)
     places_fail(p, request, answer, textf("a says %s, b says %s", says[0], says[1]));
 }
 
+/* A policy may leave a placeholder for a key that was missed. */
+static void forgets_none(struct places *p)
+{
+    for (int place = 0; place < 2; place++) (void)places_ask(p->of[place], "delete none\r\n");
+}
+
 static void a_policy_answers_as_one_of_its_places(void **state)
 {
     struct places *p = places_open();
@@ -188,6 +194,7 @@ static void a_policy_answers_as_one_of_its_places(void **state)
         for (int form = 0; form < FORMS; form++) {
             for (int in = 0; in < STATES; in++) asks_one(p, form, in);
         }
+        forgets_none(p);
     }
     places_close(p);
 }
