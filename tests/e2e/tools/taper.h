@@ -68,20 +68,14 @@ static inline const char *file_text(const char *path)
     return n < 0 ? "" : text;
 }
 
-/* Starts to record into `file`, with these words behind it, and waits until the service says so. m: whose log tells. */
+/* Starts to record into `file`, with these words behind it, and waits until the service says that this very process does. m: whose log tells. */
 static inline struct taper *tapes(struct moongate *m, const char *socket, const char *file,
                                   const char *const options[])
 {
     struct taper *t = stage_memory(sizeof *t);
     const char *argv[24] = {getenv("MOONGATE"), "ctl", "-s", socket, "record", file};
-    const char *begun = "admin: record sizes";
     size_t n = 6;
-    for (size_t i = 0; options && options[i]; i++) {
-        argv[n++] = options[i];
-        if (strcmp(options[i], "--values") == 0) begun = "admin: record values";
-        if (strcmp(options[i], "--keys-only") == 0) begun = "admin: record keys-only";
-    }
-    size_t before = moongate_log_count(m, begun);
+    for (size_t i = 0; options && options[i]; i++) argv[n++] = options[i];
     t->socket = socket;
     t->file = file;
     t->err = textf("%s/err", program_folder());
@@ -91,7 +85,7 @@ static inline struct taper *tapes(struct moongate *m, const char *socket, const 
     program_start(&t->program, argv, -1, err);
     close(err);
     stage_enter(&t->program.actor);
-    moongate_sees_log_times(m, begun, before + 1);
+    moongate_sees_log(m, textf(" by uid %d pid %d", (int)getuid(), (int)t->program.pid));
     return t;
 }
 
