@@ -100,7 +100,9 @@ struct client {
     uint16_t address_place; /* where its address and identity are counted: see crowd.h */
     uint16_t identity_place;
     enum client_state state;
-    bool is_cut;  /* its answer has ended in the middle of a value: it is to be closed */
+    bool
+        has_resumed; /* what waited was taken since the loop has looked at it last: see may_resume */
+    bool is_cut;     /* its answer has ended in the middle of a value: it is to be closed */
     double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */

@@ -44,7 +44,7 @@ static inline bool client_has_room(const struct client *c)
 }
 
 /* After how many requests, which it has sent at once, they are to be routed. What stores answer is there at once, and each answer may be as
- * long as a value: so it is seen in time that there is no more room. */
+ * long as a value: so it is seen in time that there is no more room. 0: it must read first. */
 uint32_t client_batch_for_stores(const struct client *c);
 static inline uint32_t client_batch(const struct client *c)
 {

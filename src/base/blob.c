@@ -9,6 +9,11 @@
 /* Freed blobs, the last one behind the others. malloc gives large blocks back to the system as they come, and the page faults of the next
  * one cost more than what is done with it. Smaller ones it keeps by itself. */
 enum { KEPT_LEAST = 32 * 1024, KEPT_BYTES = 4 << 20, KEPT_MOST = 32 };
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEPS_NONE 1 /* so that a use of what was given back is seen */
+#else
+#define KEEPS_NONE 0
+#endif
 static struct {
     struct blob *blobs[KEPT_MOST];
     unsigned n;
@@ -79,7 +84,7 @@ void blob_give(struct blob *blob)
 {
     assert(blob->counts > 0 && blob->len <= blob->cap);
     if (--blob->counts > 0) return;
-    if (blob->cap < KEPT_LEAST || blob->cap > KEPT_BYTES)
+    if (KEEPS_NONE || blob->cap < KEPT_LEAST || blob->cap > KEPT_BYTES)
         free(blob);
     else
         keep(blob);

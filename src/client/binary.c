@@ -252,7 +252,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
 {
     uint32_t left = client_batch(c);
     assert(c->front == FRONT_BINARY);
-    while (client_takes_requests(c) && client_has_room(c)) {
+    while (left > 0 && client_takes_requests(c) && client_has_room(c)) {
         if (c->swallow) at = requests_swallow(c, at, end);
         if (at == end) break;
         struct binary_frame f;

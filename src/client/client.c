@@ -84,12 +84,20 @@ static bool wants_input(const struct client *c)
     }
 }
 
+/* What stores answer is there at once, so a client that reads as fast as it asks could go on for ever: it does so once, and again when the
+ * loop has looked at the others. */
+static bool may_resume(const struct client *c)
+{
+    return c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c);
+}
+
 /* What to watch for follows from the state alone, at the end of each turn in which something changed; nobody else starts or
  * stops the watcher, so it cannot disagree with the buffers. */
 static void client_watch(struct client *c)
 {
     assert(c->state != CLIENT_CLOSED);
-    int events = stream_events(&c->stream, wants_input(c), !outq_is_empty(&c->out));
+    bool wants_output = !outq_is_empty(&c->out) || (c->has_resumed && may_resume(c));
+    int events = stream_events(&c->stream, wants_input(c), wants_output);
     if (__builtin_expect(c->is_shaking, 0)) events = 0; /* its step comes by itself */
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(c->turn->loop, &c->io);
@@ -345,8 +353,10 @@ void client_settle(struct client *c)
         return;
     }
     streaming_note(c);
-    if (c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c))
+    if (may_resume(c) && !c->has_resumed) {
+        c->has_resumed = c->turn->has_stores;
         requests_resume(c);
+    }
     if (outq_is_empty(&c->out) && !c->head && stream_is_drained(&c->stream)) finished(c);
     if (__builtin_expect(c->stream.tls != NULL, 0)) read_held(c);
     if (c->state != CLIENT_CLOSED) client_watch(c);
@@ -371,6 +381,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
         refuse(c);
         return;
     }
+    c->has_resumed = false;
     if (events & EV_WRITE) client_mark_dirty(c);
     if (events & EV_READ) client_readable(c);
 }

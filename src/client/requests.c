@@ -180,7 +180,7 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
 {
     const struct request_rules *rules = &c->turn->limits.rules;
     uint32_t left = client_batch(c);
-    while (client_takes_requests(c) && client_has_room(c)) {
+    while (left > 0 && client_takes_requests(c) && client_has_room(c)) {
         if (c->swallow) at = requests_swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);

@@ -52,7 +52,10 @@ void client_note_reply(struct client *c, size_t n)
 uint32_t client_batch_for_stores(const struct client *c)
 {
     uint64_t held = client_held(c), most = c->set->limits.client_buffer;
-    uint64_t left = held < most ? (most - held) / c->turn->limits.rules.max_value : 0;
+    if (held >= CLIENT_HELD_AT_MOST) return 0;
+    uint64_t sure = held < most ? (most - held) / c->turn->limits.rules.max_value : 0;
+    uint64_t likely = (CLIENT_HELD_AT_MOST - held) / (c->usual + 1);
+    uint64_t left = sure < likely ? sure : likely;
     return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
 }
 
