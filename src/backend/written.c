@@ -2,17 +2,21 @@
 
 #include <assert.h>
 #include <math.h>
+#include <time.h>
 
 #include "protocol/text.h"
 
-/* The delay of a flush_all is its first argument; without one it is carried out at once. */
+enum { THIRTY_DAYS = 60 * 60 * 24 * 30 };
+
+/* The delay of a flush_all is its first argument; without one it is carried out at once. More than thirty days are a time since 1970. */
 static double flush_delay(const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at;
     uint64_t seconds = 0;
     size_t len = 0;
     while (len < r->args_len && at[len] != ' ') len++;
-    return text_read_digits(at, len, &seconds) ? (double)seconds : 0;
+    if (!text_read_digits(at, len, &seconds)) return 0;
+    return seconds > THIRTY_DAYS ? (double)seconds - (double)time(NULL) : (double)seconds;
 }
 
 /* A flush_all writes every key. Administrative commands and `me` write none, nor do meta commands whose flags only read. */

@@ -57,6 +57,19 @@ t.describe("near", function()
         end
     end)
 
+    t.it("forgets all keys when the time of a flush_all has come", function()
+        for _, is_date in ipairs { false, true } do
+            local app, a = near()
+            app:ask("flush_all " .. (is_date and os.time() or 0) + 5)
+            a:put("k", "old")
+            t.expect(app:get "k"):is_hit "old"
+            app:forget()
+            t.advance(6.5)
+            app:get "k"
+            t.expect(who(app)):equals "a"
+        end
+    end)
+
     t.it("answers mg from what an mg has found, with the flags that a copy has", function()
         local app, a = near()
         a:put("k", "value", 7)
