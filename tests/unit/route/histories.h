@@ -80,7 +80,7 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("staging, the trial", 1, 0, RELOADS, STRICT | LOOKS_ASIDE, 0,                                \
       "mg.staging { a, b, exptime = 60 }")                                                         \
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
-    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW, A | B, "moves 'both'")                         \
+    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B, "moves 'both'")                         \
     /* Whole copies. */                                                                            \
     X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")               \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
@@ -115,7 +115,7 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("a store before a pool", 1, 0, ANYTHING, STRICT, 0,                                          \
       "mg.l1_l2 { " S("s") ", a, exptime = 60, negative = 5 }")                                    \
     X("migrate between stores", 1, 0, ANYTHING, SLOW, 0, "moves('both', " S("s") ", " S("t") ")")  \
-    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW, A | B,                                     \
+    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B,                                     \
       "mg.near { " S("s") ", moves 'both', ttl = 60 }")
 
 #endif
