@@ -63,7 +63,7 @@ void discovery_unlisten(struct discovery_listener *l);
 
 const char *discovery_url(const struct discovery *d);
 
-/* Why there is no list yet, or why the last answer failed; NULL when all is well. Valid until the next answer. */
+/* Why there is no list yet, or why the last answer failed or is refused; NULL when all is well. Valid until the next answer. */
 const char *discovery_failure(const struct discovery *d);
 
 #endif

@@ -80,6 +80,7 @@ struct discovery {
     uint32_t revision;                 /* of current; 0: there is none */
     bool is_answered;                  /* a list or a failure has come */
     char reason[DISCOVERY_REASON_MAX]; /* of the last failure, until a list comes */
+    char refusal[100];                 /* why the pending list is refused, if it is */
     ev_timer debounce;
     struct discovery_listener *listeners;
 };
@@ -155,9 +156,10 @@ static void adopt(struct discovery *d)
     assert(n > 0 && n <= DISCOVERED_MAX && !ev_is_active(&d->debounce));
     d->pending_since = 0;
     if (was && !d->settings.shrink && discovered_shrinks(&d->current, &d->pending)) {
-        log_warn("discovery %s: refused: %u servers would shrink to %u; discover_shrink = true "
-                 "allows it; keeps the last %u",
-                 d->url, was, n, was);
+        snprintf(d->refusal, sizeof d->refusal,
+                 "refused: %u servers would shrink to %u; discover_shrink = true allows it", was,
+                 n);
+        log_warn("discovery %s: %s; keeps the last %u", d->url, d->refusal, was);
         return;
     }
     if (d->set->loop)
@@ -370,6 +372,7 @@ const char *discovery_url(const struct discovery *d)
 const char *discovery_failure(const struct discovery *d)
 {
     if (d->reason[0]) return d->reason;
+    if (d->pending.n && d->pending_since == 0) return d->refusal;
     return d->revision ? NULL : "no answer yet";
 }
 

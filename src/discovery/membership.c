@@ -213,7 +213,7 @@ static const char *read_host(struct discovery_url *url, const char *text, size_t
     if (spec.path[0]) return "a host is expected after ://, without a path";
     if (url->kind == DISCOVERY_SRV && (spec.has_port || strchr(spec.host, ':')))
         return "dns+srv:// takes a name alone: the records bring the ports";
-    if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
+    if (spec.has_port && spec.port == 0) return "port 0 is no port of a server: give 1 to 65535";
     memcpy(url->host, spec.host, sizeof url->host);
     url->port = spec.has_port ? spec.port : SERVER_PORT;
     return NULL;
@@ -241,7 +241,8 @@ static const char *read_hosts(struct discovery_url *url, const char *text, size_
         const char *wrong = addr_spec_parse(&spec, text, (size_t)(next - text));
         if (wrong) return wrong;
         if (spec.path[0]) return "etcd:// takes hosts, no unix socket";
-        if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
+        if (spec.has_port && spec.port == 0)
+            return "port 0 is no port of a server: give 1 to 65535";
         memcpy(host->host, spec.host, sizeof host->host);
         host->port = spec.has_port ? spec.port : ETCD_PORT;
     }
@@ -254,7 +255,8 @@ static const char *read_etcd(struct discovery_url *url, const char *text, size_t
     const char *slash = memchr(text, '/', len);
     size_t hosts = slash ? (size_t)(slash - text) : len, prefix = len - hosts;
     if (memchr(text, '@', hosts))
-        return "a user and a password do not stand in the URL, which is shown to everybody";
+        return "a user and a password do not stand in the URL, which is shown to everybody: give "
+               "discover_auth = \"/path/of/a/file\"";
     const char *wrong = read_hosts(url, text, hosts);
     if (wrong) return wrong;
     while (prefix && slash[prefix - 1] == '/') prefix--;

@@ -68,7 +68,7 @@ static const char *check_port(struct server_spec *spec)
     assert(!spec->addr.path[0]);
     if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
     spec->addr.has_port = true;
-    return spec->addr.port ? NULL : "port 0 is no port of a server";
+    return spec->addr.port ? NULL : "port 0 is no port of a server: give 1 to 65535";
 }
 
 /* From the right: the name after the space, the weight after the last colon; what is left is the address. */

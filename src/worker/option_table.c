@@ -143,7 +143,8 @@ static const char *wrong_item(enum option_type type, const char *item)
     if (wrong) return wrong;
     if (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr))
         return "give it in numbers: there is no name server yet that could look up a name";
-    return spec.has_port && spec.port == 0 ? "port 0 is no port of a server" : NULL;
+    return spec.has_port && spec.port == 0 ? "port 0 is no port of a server: give 1 to 65535"
+                                           : NULL;
 }
 
 /* The item joins the list before it is checked, so that one release frees all. */

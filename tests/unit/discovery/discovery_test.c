@@ -187,8 +187,11 @@ static void a_shrink_of_more_than_half_is_refused_unless_it_is_allowed(void **st
     sees(t, "a:1/1");
     evloop_turns(0.5);
     assert_string_equal(s->text, "a:1/1 b:1/1 c:1/1 d:1/1");
+    sees_failure(s, "refused: 4 servers would shrink to 1; discover_shrink = true allows it");
+    sees_failure(t, NULL);
     puts_file(path, "a:1\nb:1\n"); /* half of them stay */
     sees(s, "a:1/1 b:1/1");
+    sees_failure(s, NULL);
     const char *said = capture_end();
     const char *refused = strstr(said, "refused: 4 servers would shrink to 1; discover_shrink = "
                                        "true allows it; keeps the last 4\n");
