@@ -51,12 +51,13 @@ static inline uint32_t client_batch(const struct client *c)
     return __builtin_expect(c->turn->has_stores, 0) ? client_batch_for_stores(c) : UINT32_MAX;
 }
 
+/* Routes what was taken so far, before the end of the turn. Returns how many may be taken then. */
+uint32_t client_route_early(struct client *c);
+
 /* One more request was taken, of `left` that are taken before they are routed. Returns how many are left now. */
 static inline uint32_t client_took(struct client *c, uint32_t left)
 {
-    if (__builtin_expect(left > 1, 1)) return left - 1;
-    turn_route(c->turn);
-    return client_batch(c);
+    return __builtin_expect(left > 1, 1) ? left - 1 : client_route_early(c);
 }
 
 /* Whether what it sends is still taken for requests. */

@@ -59,6 +59,14 @@ uint32_t client_batch_for_stores(const struct client *c)
     return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
 }
 
+/* The samples are taken at the end of the turn else, from what is not routed yet. */
+uint32_t client_route_early(struct client *c)
+{
+    sampling_look(&c->set->sampling, c->turn);
+    turn_route(c->turn);
+    return client_batch(c);
+}
+
 void client_check_held(struct client *c)
 {
     if (client_holds_too_much(c)) client_mark_dirty(c);
