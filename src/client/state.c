@@ -59,8 +59,10 @@ uint32_t client_batch_for_stores(const struct client *c)
     return left < CLIENT_OWED_AT_MOST ? (uint32_t)left + 1 : CLIENT_OWED_AT_MOST;
 }
 
+/* The samples are taken at the end of the turn else, from what is not routed yet. */
 uint32_t client_routes(struct client *c)
 {
+    sampling_look(&c->set->sampling, c->turn);
     turn_route(c->turn);
     return client_held(c) < c->set->limits.client_buffer ? client_batch(c) : 0;
 }

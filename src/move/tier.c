@@ -92,6 +92,25 @@ static void learn_servers(struct tier *t, enum tier_side side)
 
 /* --- life --------------------------------------------------------------------------------------- */
 
+/* The stores that routes name are this process's own, and empty. Those of mg.near have copies alone, which are nobody's loss. */
+static bool has_copies(const struct generation *g, const struct route *store)
+{
+    for (uint32_t i = 0; i < g->routes_n; i++)
+        if (g->routes[i]->kind == ROUTE_NEAR && g->routes[i]->children[1] == store) return true;
+    return false;
+}
+
+static void tell_stores(const char *path, const struct generation *g)
+{
+    for (uint32_t i = 0; i < g->routes_n; i++) {
+        if (g->routes[i]->kind != ROUTE_STORE || has_copies(g, g->routes[i])) continue;
+        fprintf(stderr,
+                "moongate: %s keeps items in %s: the service alone has them, so they are not "
+                "looked at, and nothing is copied into it\n",
+                path, g->routes[i]->text);
+    }
+}
+
 static bool load(struct tier *t, enum tier_side side, const struct tier_how *how)
 {
     char error[SCRIPT_ERROR_MAX];
@@ -118,6 +137,7 @@ static bool load(struct tier *t, enum tier_side side, const struct tier_how *how
                                              .answers = turn->answers,
                                              .arena = &t->arena,
                                              .rules = {.max_value = with_script.max_value}};
+    tell_stores(how->paths[side], t->explainers[side].routes);
     return true;
 }
 

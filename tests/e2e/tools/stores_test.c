@@ -112,12 +112,26 @@ static void a_rehearsal_touches_no_store(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Only the service has them: a copy or a check of servers that said nothing would look whole. */
+static void copy_and_verify_tell_that_they_leave_stores_out(void **state)
+{
+    const char *path = moongate_script_file(MG "return mg.store { size = '1m', name = 'one' }\n");
+    const char *other = moongate_script_file(MG "return mg.near { mg.store { size = '1m' }, "
+                                                "mg.pool { '127.0.0.1:1' }, ttl = 1 }\n");
+    struct run run = moongate_runs("verify", path, "--dump", NULL);
+    has(run.err, "script.lua keeps items in store one: the service alone has them");
+    run = moongate_runs("copy", path, path, "--dry-run", NULL);
+    has(run.err, "script.lua keeps items in store one: the service alone has them");
+    run = moongate_runs("verify", other, "--dump", NULL);
+    has_not(run.err, "keeps items"); /* they are copies */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(explain_shows_stores_as_places), play(keys_are_counted_for_stores),
         play(a_check_shows_stores),           play(what_is_wrong_with_a_store_is_said),
-        play(a_rehearsal_touches_no_store),
+        play(a_rehearsal_touches_no_store),   play(copy_and_verify_tell_that_they_leave_stores_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
