@@ -17,7 +17,7 @@ static bool has_enough(const struct dump_order *o, uint64_t passed)
     return o->limit > 0 && passed >= o->limit;
 }
 
-/* A store_walk_fn: a part of the store is locked meanwhile. */
+/* A store_walk_fn: a part of the store is locked meanwhile. Copies have keys that no client has given. */
 static void put_item(void *context, const struct store_item *item)
 {
     char line[DUMP_ITEM_ROOM];
@@ -32,7 +32,7 @@ static void put_item(void *context, const struct store_item *item)
                               .cas = store_item_cas(item),
                               .was_fetched = marks & STORE_FETCHED,
                               .is_base64 = marks & STORE_BINARY};
-    if (has_enough(p->order, *p->passed)) return;
+    if (marks & STORE_COPY || has_enough(p->order, *p->passed)) return;
     size_t len = dump_order_item(p->order, &shown, line);
     if (len == 0) return;
     outq_append(&p->client->out, line, len);

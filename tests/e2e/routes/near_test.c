@@ -55,6 +55,20 @@ static void a_value_is_asked_for_once(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Its key in the store is none of a client's. */
+static void a_dump_of_keys_shows_no_copies(void **state)
+{
+    struct moongate *m = moongate_start(
+        MG "return mg.near { mg.store { size = '1m', name = 'near' }, mg.store { size = '1m' } }\n",
+        NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "set k 0 0 1\r\n1\r\n");
+    client_sees(c, "STORED\r\n");
+    is_copied(c, "1");
+    client_sends(c, "lru_crawler mgdump all\r\n");
+    client_sees(c, "mg k\r\nEN\r\n");
+}
+
 /* The server may have read before it wrote. */
 static void what_is_read_while_a_write_is_in_flight_is_not_copied(void **state)
 {
@@ -154,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(a_value_is_asked_for_once),
+        play(a_dump_of_keys_shows_no_copies),
         play(what_is_read_while_a_write_is_in_flight_is_not_copied),
         play(what_is_read_after_a_lost_write_is_not_copied),
         play(another_script_begins_without_copies),
