@@ -69,11 +69,11 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("lease over a policy", 2, 0, ANYTHING, 0, 0,                                                 \
       "mg.lease { mg.failover { a, mg.null {}, on = 'down' }, ttl = 1, wait = 0.02 }")             \
     X("lease over a store", 1, 0, ANYTHING, 0, 0, "mg.lease { " S("s") ", ttl = 1, wait = 0.02 }") \
-    X("l1_l2", 1, 0, ANYTHING, STRICT, 0, "mg.l1_l2 { b, a, exptime = 60 }")                       \
-    X("l1_l2, negative", 1, 0, ANYTHING, STRICT, 0,                                                \
+    X("l1_l2", 1, 0, BREAKS | RELOADS, STRICT, 0, "mg.l1_l2 { b, a, exptime = 60 }")               \
+    X("l1_l2, negative", 1, 0, BREAKS | RELOADS, STRICT, 0,                                        \
       "mg.l1_l2 { b, a, exptime = 60, negative = 5 }")                                             \
     /* An error of the new pool is answered from the old one: without broken connections. */       \
-    X("warm_up", 1, 0, RELOADS, 0, A,                                                              \
+    X("warm_up", 1, 0, RELOADS | KILLS, 0, A,                                                      \
       "mg.by_command { delete = mg.failover { a, b, on = { 'hit', 'miss' } }, "                    \
       "md = mg.failover { a, b, on = { 'hit', 'miss' } }, "                                        \
       "default = mg.warm_up { b, a, exptime = 60 } }")                                             \
@@ -81,13 +81,13 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("staging, the trial", 1, 0, RELOADS, STRICT | LOOKS_ASIDE, 0,                                \
       "mg.staging { a, b, exptime = 60 }")                                                         \
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
-    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B, "moves 'both'")               \
+    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B, "moves 'both'")  \
     /* Whole copies. */                                                                            \
     X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")     \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
-      "mg.by_command { get = mg.random { a, b }, default = mg.all_sync { a, b } }")                \
+      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
     X("all_sync, faults", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                     \
-      "mg.by_command { get = mg.random { a, b }, default = mg.all_sync { a, b } }")                \
+      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
     X("hedge", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                                \
       "mg.by_command { get = mg.hedge { a, b, least = 0.001, most = 0.002 }, "                     \
       "default = mg.all_sync { a, b } }")                                                          \
@@ -111,12 +111,13 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
       "mg.near { " S("s") ", mg.lease { a, ttl = 1, wait = 0.02 }, ttl = 60 }")                    \
     X("lease over near", 1, 0, ANYTHING, 0, 0,                                                     \
       "mg.lease { mg.near { " S("s") ", a, ttl = 60 }, ttl = 1, wait = 0.02 }")                    \
-    X("near over l1_l2", 1, 0, ANYTHING, STRICT, 0,                                                \
+    X("near over l1_l2", 1, 0, BREAKS | RELOADS, STRICT, 0,                                        \
       "mg.near { " S("s") ", mg.l1_l2 { b, a, exptime = 60 }, ttl = 60 }")                         \
-    X("a store before a pool", 1, 0, ANYTHING, STRICT, 0,                                          \
+    X("a store before a pool", 1, 0, BREAKS | RELOADS, STRICT, 0,                                  \
       "mg.l1_l2 { " S("s") ", a, exptime = 60, negative = 5 }")                                    \
-    X("migrate between stores", 1, 0, ANYTHING, SLOW, 0, "moves('both', " S("s") ", " S("t") ")")  \
-    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B,                           \
+    X("migrate between stores", 1, 0, ANYTHING, SLOW | ONE_WRITER | REGULAR, 0,                    \
+      "moves('both', " S("s") ", " S("t") ")")                                                     \
+    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B,              \
       "mg.near { " S("s") ", moves 'both', ttl = 60 }")
 
 #endif
