@@ -1,7 +1,7 @@
 /* No client sees what cannot be: random schedules of clients, workers, servers and faults, over routes that copy or share what they
  * read; what the clients saw is checked (lib/timeline.h).
  *
- * HISTORIES: schedules for each route (25); LONG_SECONDS: it stops then. SEED: of all that is random (it is printed). HISTORY_ROUTE: only that route.
+ * HISTORIES: schedules for each route (20); LONG_SECONDS: it stops then. SEED: of all that is random (it is printed). HISTORY_ROUTE: only that route.
  */
 #include "lib/stage.h"
 #include "lib/timeline.h"
@@ -291,7 +291,7 @@ static void no_client_sees_what_cannot_be(void **state)
     printf("SEED=%llu\n", (unsigned long long)sums->seed);
     for (size_t i = 0; i < PARTS_N; i++)
         if (!only || strcmp(only, parts[i].name) == 0)
-            part_is_played(&parts[i], many ? (unsigned)strtoul(many, NULL, 10) : 25);
+            part_is_played(&parts[i], many ? (unsigned)strtoul(many, NULL, 10) : 20);
 }
 
 int main(void)
