@@ -8,51 +8,14 @@
  *
  * What only looks (a hit, a refused add, a cas that compared unequal) takes effect as soon as a guess fits it: that never hinders
  * another one. So few guesses are alive at a time, however long the history is. */
-#include "lib/timeline.h"
+#include "lib/timeline_state.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPEN_MOST = 64, GUESSES_MOST = 4096, SEEN = 4 * GUESSES_MOST };
-
 static const uint64_t NUMBER = 1ULL << 63;
-
-/* value 0: there is no item. life: the operation that has said how long it lives; -1: none, it lives for ever. */
-struct guess {
-    uint64_t value;
-    uint64_t done; /* which places' operations have taken effect */
-    int64_t life;
-};
-
-struct guesses {
-    size_t n;
-    struct guess list[GUESSES_MOST];
-};
-
-/* is_end: of the operation. */
-struct event {
-    double at;
-    bool is_end;
-    size_t op;
-};
-
-struct timeline {
-    struct timeline_rules rules;
-    struct timeline_op *ops;
-    double *first; /* when each may take effect at the earliest; of the key that is looked at */
-    size_t n, room;
-    size_t *order; /* by key */
-    struct event *events;
-    int64_t places[OPEN_MOST]; /* operations; -1: free */
-    struct guesses now, next;
-    struct guess seen[SEEN]; /* tried for the present event */
-    uint32_t seen_in[SEEN], event;
-    size_t tried;
-    const size_t *key_ops; /* of the key that is looked at */
-    size_t key_n;
-};
 
 const char *timeline_fault_name(enum timeline_fault fault)
 {
@@ -393,10 +356,9 @@ static int by_time(const void *a, const void *b)
 static enum timeline_fault check_key(struct timeline *t, size_t *at)
 {
     size_t n = 0;
-    for (size_t i = 0; i < t->key_n; i++)
-        t->first[t->key_ops[i]] = found_first(t, &t->ops[t->key_ops[i]]);
     for (size_t i = 0; i < t->key_n; i++) {
         const struct timeline_op *op = &t->ops[t->key_ops[i]];
+        t->first[t->key_ops[i]] = found_first(t, op);
         if (says_nothing(t, op)) continue;
         t->events[n++] = (struct event){first_of(t, op), false, t->key_ops[i]};
         t->events[n++] = (struct event){last_of(t, op), true, t->key_ops[i]};

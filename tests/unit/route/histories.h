@@ -1,6 +1,6 @@
 /* histories: the routes that histories_test plays, and what each promises, by its section in lua/README.md.
  *
- * Included once, by histories_test. Pools: a, b, c, of one server each.
+ * Included once, by histories_test; owns nothing. Pools: a, b, c, of one server each.
  */
 #ifndef TESTS_UNIT_HISTORIES_H
 #define TESTS_UNIT_HISTORIES_H
@@ -15,12 +15,13 @@ enum {
 
 /* What clients do, and what they may see. */
 enum {
-    STRICT = 1,      /* where nothing happens, a miss says that there is no item */
-    PLAIN = 2,       /* clients change items by set and delete alone */
-    ONE_WRITER = 4,  /* of two writes of a key, the second begins when the first has an answer */
-    REGULAR = 8,     /* until a write has ended, a read may still find what was before it (timeline.h) */
-    LONG = 16,       /* the values of key 0 are in parts */
-    SLOW = 32,       /* a schedule takes a second: keys move in it */
+    STRICT = 1,     /* where nothing happens, a miss says that there is no item */
+    PLAIN = 2,      /* clients change items by set and delete alone */
+    ONE_WRITER = 4, /* of two writes of a key, the second begins when the first has an answer */
+    REGULAR =
+        8,     /* until a write has ended, a read may still find what was before it (timeline.h) */
+    LONG = 16, /* the values of key 0 are in parts */
+    SLOW = 32, /* a schedule takes a second: keys move in it */
     LOOKS_ASIDE = 64 /* what b has when all has ended is what a client could find */
 };
 
@@ -42,7 +43,8 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("zone_failover", 1, 0, RELOADS | KILLS, STRICT, FOREIGN_B,                                   \
       "mg.zone_failover { here = 'x', zones = { x = a, y = b } }")                                 \
     X("latest", 1, 0, RELOADS | KILLS, STRICT, 0, "mg.latest { a, b, host = 'x' }")                \
-    X("compare", 1, 0, ANYTHING, STRICT, FOREIGN_B, "mg.compare { a, b, share = 1, again = 0.01 }") \
+    X("compare", 1, 0, ANYTHING, STRICT, FOREIGN_B,                                                \
+      "mg.compare { a, b, share = 1, again = 0.01 }")                                              \
     X("shadow", 1, 0, ANYTHING, STRICT, FOREIGN_B, "mg.shadow { a, to = b, share = 0.7 }")         \
     X("all_initial", 1, 0, ANYTHING, STRICT, FOREIGN_B, "mg.all_initial { a, b }")                 \
     X("big_value", 1, 0, ANYTHING, STRICT | LONG, 0, "mg.big_value { a, threshold = 1024 }")       \
@@ -56,8 +58,7 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
       "mg.by_command { get = mg.near { " S("s") ", a, ttl = 60 }, default = a }")                  \
     X("near below a policy", 1, 0, ANYTHING, STRICT, 0,                                            \
       "mg.coalesce { mg.near { " S("s") ", a, ttl = 60 } }")                                       \
-    X("near of two machines", 2, 0.3, ANYTHING, STRICT, 0,                                         \
-      "mg.near { " S("s") ", a, ttl = 0.3 }")                                                      \
+    X("near of two machines", 2, 0.3, ANYTHING, STRICT, 0, "mg.near { " S("s") ", a, ttl = 0.3 }") \
     X("coalesce", 1, 0, ANYTHING, STRICT, 0, "mg.coalesce { a }")                                  \
     X("negative_cache", 1, 0, ANYTHING, STRICT, 0, "mg.negative_cache { a, 10 }")                  \
     X("lease", 2, 0, ANYTHING, 0, 0, "mg.lease { a, ttl = 1, wait = 0.02 }")                       \
@@ -68,25 +69,25 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("lease over a policy", 2, 0, ANYTHING, 0, 0,                                                 \
       "mg.lease { mg.failover { a, mg.null {}, on = 'down' }, ttl = 1, wait = 0.02 }")             \
     X("lease over a store", 1, 0, ANYTHING, 0, 0, "mg.lease { " S("s") ", ttl = 1, wait = 0.02 }") \
-    X("l1_l2", 1, 0, ANYTHING, STRICT, 0, "mg.l1_l2 { b, a, exptime = 60 }")                       \
-    X("l1_l2, negative", 1, 0, ANYTHING, STRICT, 0,                                                \
+    X("l1_l2", 1, 0, BREAKS | RELOADS, STRICT, 0, "mg.l1_l2 { b, a, exptime = 60 }")               \
+    X("l1_l2, negative", 1, 0, BREAKS | RELOADS, STRICT, 0,                                        \
       "mg.l1_l2 { b, a, exptime = 60, negative = 5 }")                                             \
     /* An error of the new pool is answered from the old one: without broken connections. */       \
     X("warm_up", 1, 0, RELOADS | KILLS, 0, A,                                                      \
       "mg.by_command { delete = mg.failover { a, b, on = { 'hit', 'miss' } }, "                    \
-      "md = mg.failover { a, b, on = { 'hit', 'miss' } }, "                               \
+      "md = mg.failover { a, b, on = { 'hit', 'miss' } }, "                                        \
       "default = mg.warm_up { b, a, exptime = 60 } }")                                             \
     X("staging", 1, 0, ANYTHING, STRICT, 0, "mg.staging { a, b, exptime = 60 }")                   \
     X("staging, the trial", 1, 0, RELOADS, STRICT | LOOKS_ASIDE, 0,                                \
       "mg.staging { a, b, exptime = 60 }")                                                         \
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
-    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B, "moves 'both'")                         \
+    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B, "moves 'both'")  \
     /* Whole copies. */                                                                            \
-    X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")               \
+    X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")     \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
-      "mg.by_command { get = mg.random { a, b }, default = mg.all_sync { a, b } }")                \
+      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
     X("all_sync, faults", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                     \
-      "mg.by_command { get = mg.random { a, b }, default = mg.all_sync { a, b } }")                \
+      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
     X("hedge", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                                \
       "mg.by_command { get = mg.hedge { a, b, least = 0.001, most = 0.002 }, "                     \
       "default = mg.all_sync { a, b } }")                                                          \
@@ -110,12 +111,13 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
       "mg.near { " S("s") ", mg.lease { a, ttl = 1, wait = 0.02 }, ttl = 60 }")                    \
     X("lease over near", 1, 0, ANYTHING, 0, 0,                                                     \
       "mg.lease { mg.near { " S("s") ", a, ttl = 60 }, ttl = 1, wait = 0.02 }")                    \
-    X("near over l1_l2", 1, 0, ANYTHING, STRICT, 0,                                                \
+    X("near over l1_l2", 1, 0, BREAKS | RELOADS, STRICT, 0,                                        \
       "mg.near { " S("s") ", mg.l1_l2 { b, a, exptime = 60 }, ttl = 60 }")                         \
-    X("a store before a pool", 1, 0, ANYTHING, STRICT, 0,                                          \
+    X("a store before a pool", 1, 0, BREAKS | RELOADS, STRICT, 0,                                  \
       "mg.l1_l2 { " S("s") ", a, exptime = 60, negative = 5 }")                                    \
-    X("migrate between stores", 1, 0, ANYTHING, SLOW, 0, "moves('both', " S("s") ", " S("t") ")")  \
-    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | REGULAR, A | B,                                     \
+    X("migrate between stores", 1, 0, ANYTHING, SLOW | ONE_WRITER | REGULAR, 0,                    \
+      "moves('both', " S("s") ", " S("t") ")")                                                     \
+    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B,              \
       "mg.near { " S("s") ", moves 'both', ttl = 60 }")
 
 #endif
