@@ -161,7 +161,7 @@
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(print_script, FLAG, 0, "print-script", NULL, "",                                             \
-      "print the built-in script that --servers or --store runs, and exit")                                   \
+      "print the built-in script that --servers or --store runs, and exit")                        \
     X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 

@@ -52,8 +52,10 @@ void dump_stores_end(struct dump_stores *d)
 }
 
 /* I6: as much as the client has room for, and so many steps a turn. */
-enum dump_stores_status dump_stores_put(struct dump_stores *d, struct client *c,
-                                        const struct dump_order *o, uint64_t *passed, size_t most)
+enum dump_stores_status
+dump_stores_put(struct dump_stores *d, struct client *c, const struct dump_order *o,
+                uint64_t *passed, /* NOLINT(readability-non-const-parameter): p counts there */
+                size_t most)
 {
     struct putting p = {c, o, passed};
     int64_t now = store_clock(c->turn->stores);

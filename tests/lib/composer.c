@@ -56,8 +56,6 @@ static const char *const forms[] = {
     "mg.compare { @, @, share = <0.5|1>, again = <0|0.01><|, most = 3> }",
     "mg.near { mg.store { size = '64k', name = 'near<1|2>' }, @, ttl = <0.05|1>, name = 'n$' }",
     "mg.negative_cache { @, ttl = <0.01|1>, keys = <8|1000> }",
-    "mg.lease { @, ttl = <1|30>, wait = <0.005|0.05><|, stale = 2|, without_meta = "
-    "'plain'><|, refresh = 2><|, waiting = 2> }",
     "mg.delay { @, <before|after> = <0.001|0.02> }",
     "mg.delay { @, before = 0.005, after = 0.005 }",
     "mg.outstanding_limit { @, <1|5|100><|, over = 'miss'|, over = @> }",

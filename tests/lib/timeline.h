@@ -51,7 +51,8 @@ struct timeline_rules {
     double late; /* a write without an answer may take effect until so many seconds after its end */
     double ticks;   /* an item may live so much longer than its ttl */
     bool is_strict; /* no item goes by itself: a miss says that there is none */
-    bool is_regular; /* a read that begins while a write may take effect may find what was before that write, whatever others found */
+    bool
+        is_regular; /* a read that begins while a write may take effect may find what was before that write, whatever others found */
 };
 
 /* name, meaning */

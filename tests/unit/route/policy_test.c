@@ -255,8 +255,8 @@ static const char *const policies[] = {
     "mg.hedge { a, b }",
     "mg.key_split { a, 3 }",
     "mg.latest { a, b, c }",
-    "mg.lease { a, ttl = 30, wait = 0.2, stale = 60, refresh = 30, waiting = 5, without_meta = "
-    "'error' }",
+    "mg.lease { a, ttl = 30, wait = 0.2, stale = 60, refresh = 30, waiting = 5 }",
+    "mg.lease { a, ttl = 30, without_meta = 'error' }",
     "mg.lease { a, ttl = 30, without_meta = 'plain' }",
     "mg.log_requests { a, share = 0.5 }",
     "mg.modify_key { a, add = 'v2:' }",
