@@ -88,8 +88,8 @@ local function set(key, res, exptime)
 end
 
 -- Makes a function by which another route gets what the first has, or nothing. It takes the function's own request.
--- After a delete the first route is looked at again: what it got meanwhile may have been deleted.
-local function renewer(first, put, place)
+-- After a delete the first route is looked at again: what it got meanwhile may have been deleted. holds: see M.between.
+local function renewer(first, put, place, holds)
     -- Like a copy this delete is no write of its own: else two functions that forget would wait for each other.
     local function forget(req)
         return call(put, fill.mark_alone(req, fill.delete(req)))
@@ -101,6 +101,7 @@ local function renewer(first, put, place)
             fill.begin(place)
             local res = fill.ask(first, request.meta_get(key, is_plain(key) and "v f t" or "b v f t"))
             local exptime = fill.may(res) and fill.exptime_of(res.ttl, M.LESS)
+            if not holds(req) then return forget(req) end
             if not exptime then
                 if is_gone then return res end
                 local gone = forget(req)
@@ -116,18 +117,25 @@ local function renewer(first, put, place)
     end
 end
 
+local function always()
+    return true
+end
+
 --- Makes the routes that carry out writes, for a first route and another one.
 -- @param name string    of the policy
 -- @param first, other   routes
+-- @param holds function?  takes a request: whether its key is in the first route still. Where it is not, the other one
+-- may have newer items than the first: so it gets deletes alone
 -- @return table  write: the client gets the first route's result, and waits for no more; write_both: it waits for the
 -- other one too, and gets its error
-function M.between(name, first, other)
+function M.between(name, first, other, holds)
+    holds = holds or always
     local put, place = fill.route(other, 1, true)
-    local renew = renewer(first, put, place)
+    local renew = renewer(first, put, place, holds)
 
     -- The other route gets what a write means for it: `copy`, or, where it is nil, what the first route has.
     local function follow(req, copy)
-        local res = copy and call(put, copy)
+        local res = copy and holds(req) and call(put, copy)
         if res then fill.give_back(other, req.key, res) end
         if not res or copy.command ~= "delete" and (res:is_miss() or res:is_refused()) then return renew(req) end
         return res

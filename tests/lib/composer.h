@@ -7,7 +7,7 @@
 #ifndef TESTS_LIB_COMPOSER_H
 #define TESTS_LIB_COMPOSER_H
 
-enum { COMPOSER_SERVERS = 5, COMPOSER_FORMS = 69 };
+enum { COMPOSER_SERVERS = 5, COMPOSER_FORMS = 68 };
 
 /* Seconds that a request may wait for servers, by the script. */
 #define COMPOSER_PATIENCE 1.5

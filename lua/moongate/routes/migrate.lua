@@ -15,7 +15,8 @@
 -- With writes = "both" every write goes to both routes, from the time the script is loaded until the end of the
 -- window: so what was copied to the second one beforehand stays right. The route where the key is carries it out; then
 -- the other one gets what makes its item right, or a delete (moongate.mirror). Only if it takes neither the client gets
--- its error. Reads go to one route, as without it.
+-- its error. A write that is under way at its key's moment ends as a delete in the second route, which may have newer
+-- items from then on. Reads go to one route, as without it.
 local async = require "moongate.async"
 local mirror = require "moongate.mirror"
 local policy = require "moongate.policy"
@@ -80,9 +81,9 @@ return function(spec)
     end
 
     local writes = {
-        [from] = mirror.between("migrate", from, to).write_both,
+        [from] = mirror.between("migrate", from, to, is_from).write_both,
         [to] = mirror.between("migrate", to, from).write_both,
-        [fading] = mirror.between("migrate", fading, to).write_both,
+        [fading] = mirror.between("migrate", fading, to, is_from).write_both,
     }
 
     return policy.chooser("migrate", children, function(req)
