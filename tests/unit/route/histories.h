@@ -81,16 +81,16 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("staging, the trial", 1, 0, RELOADS, STRICT | LOOKS_ASIDE, 0,                                \
       "mg.staging { a, b, exptime = 60 }")                                                         \
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
-    X("migrate, both", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B, "moves 'both'")  \
+    X("migrate, both", 1, ANY, ANYTHING, PLAIN | SLOW, A | B, "moves 'both'")                      \
     /* Whole copies. */                                                                            \
     X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")     \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
-      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
+      "mg.by_command { get = mg.failover { b, a }, gets = both, default = both }")                 \
     X("all_sync, faults", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                     \
-      "mg.by_command { get = mg.failover { b, a }, default = mg.all_sync { a, b } }")              \
+      "mg.by_command { get = mg.failover { b, a }, gets = both, default = both }")                 \
     X("hedge", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, A | B,                                \
       "mg.by_command { get = mg.hedge { a, b, least = 0.001, most = 0.002 }, "                     \
-      "default = mg.all_sync { a, b } }")                                                          \
+      "gets = both, default = both }")                                                             \
     X("key_split, all_sync", 1, 0, RELOADS, ONE_WRITER | REGULAR, 0,                               \
       "mg.key_split { a, replicas = 2, all_sync = true, first_hit = true }")                       \
     X("key_split, faults", 1, 0, ANYTHING, PLAIN | ONE_WRITER | REGULAR, 0,                        \
@@ -115,9 +115,9 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
       "mg.near { " S("s") ", mg.l1_l2 { b, a, exptime = 60 }, ttl = 60 }")                         \
     X("a store before a pool", 1, 0, BREAKS | RELOADS, STRICT, 0,                                  \
       "mg.l1_l2 { " S("s") ", a, exptime = 60, negative = 5 }")                                    \
-    X("migrate between stores", 1, 0, ANYTHING, SLOW | ONE_WRITER | REGULAR, 0,                    \
+    X("migrate between stores", 1, ANY, ANYTHING, PLAIN | SLOW, 0,                                 \
       "moves('both', " S("s") ", " S("t") ")")                                                     \
-    X("near over migrate", 1, 0, RELOADS | KILLS, SLOW | ONE_WRITER | REGULAR, A | B,              \
+    X("near over migrate", 1, ANY, ANYTHING, PLAIN | SLOW, A | B,                                  \
       "mg.near { " S("s") ", moves 'both', ttl = 60 }")
 
 #endif

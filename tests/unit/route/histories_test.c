@@ -25,6 +25,7 @@ enum { WORKERS = 2, STEPS = 120, FLEET_LIVES = 100 };
     "local function pool(at) return mg.pool { at, timeout = 0.5, failure_limit = 1000, "           \
     "connections = 2, probe_min = 0.05, probe_max = 0.1, name = 'pool' .. at:sub(-1) } end\n"      \
     "local a, b, c = pool '10.0.0.1:1', pool '10.0.0.1:2', pool '10.0.0.1:3'\n"                    \
+    "local both = mg.all_sync { a, b }\n"                                                          \
     "local function moves(writes, from, to)\n"                                                     \
     "  local each = {}\n"                                                                          \
     "  for i = 0, 99 do each[i] = mg.migrate { from or a, to or b, start = 1700000010 + 10 * i, "  \
