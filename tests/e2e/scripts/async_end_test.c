@@ -189,10 +189,11 @@ static void reloads_while_functions_wait_keep_no_script_for_ever(void **state)
 {
     enum { RELOADS = 20, FUNCTIONS = 12 };
     struct backend *b = backend_listens();
-    const char *script = script_waiting(b, "  local one = mg.call(pool, req)\n"
-                                           "  mg.sleep(0.001)\n"
-                                           "  local two = mg.call(pool, req)\n"
-                                           "  return mg.reply.value(one.value .. two.value)");
+    const char *waiting = script_waiting(b, "  local one = mg.call(pool, req)\n"
+                                            "  mg.sleep(0.001)\n"
+                                            "  local two = mg.call(pool, req)\n"
+                                            "  return mg.reply.value(one.value .. two.value)");
+    const char *script = textf("require('moongate').defaults { timeout = 20 }\n%s", waiting);
     struct moongate *m = moongate_start(script, "-v", NULL);
     struct client *c = client_connects(m);
     for (int i = 0; i < RELOADS; i++) {

@@ -81,7 +81,7 @@ enum { A = 1, B = 2, FOREIGN_B = 4 };
     X("staging, the trial", 1, 0, RELOADS, STRICT | LOOKS_ASIDE, 0,                                \
       "mg.staging { a, b, exptime = 60 }")                                                         \
     X("migrate", 1, 0, ANYTHING, SLOW, A, "moves 'one'")                                           \
-    X("migrate, both", 1, ANY, ANYTHING, PLAIN | SLOW, A | B, "moves 'both'")                      \
+    X("migrate, both", 1, 0, RELOADS, SLOW | ONE_WRITER | REGULAR, A | B, "moves 'both'")          \
     /* Whole copies. */                                                                            \
     X("all_sync", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B, "mg.all_sync { a, b }")     \
     X("all_sync, one read", 1, 0, RELOADS, STRICT | ONE_WRITER | REGULAR, A | B,                   \
