@@ -1,5 +1,5 @@
 -- 34: servers in etcd. Each is a key below the prefix: its name, with its address as the value. The program that
--- starts a server puts its key, and the one that ends it deletes that. All moongates that watch the prefix follow at once.
+-- starts a server puts its key, and the one that ends it deletes that. All moongates that watch the prefix follow.
 --
 --   etcdctl put /memcached/users/cache1 127.0.0.1:11311
 --   etcdctl put /memcached/users/cache2 127.0.0.1:11312

@@ -104,11 +104,12 @@ static inline double fleet_now(void)
 
 static unsigned server_of(struct fleet *f, const char *name)
 {
-    unsigned at = 0;
-    while (at < SERVERS && f->names[at] && strcmp(f->names[at], name) != 0) at++;
-    if (at == SERVERS) fail_msg("too many servers");
-    if (!f->names[at]) f->names[at] = strdup(name);
-    return at;
+    for (unsigned at = 0; at < SERVERS; at++) {
+        if (!f->names[at]) f->names[at] = strdup(name);
+        if (strcmp(f->names[at], name) == 0) return at;
+    }
+    fail_msg("too many servers");
+    return 0;
 }
 
 static struct store *items_of(struct fleet *f, unsigned server)

@@ -65,7 +65,8 @@ static void count(uint32_t i)
 static void take(uint32_t i, bool removes)
 {
     struct promise *p = &talk->keys[i];
-    p->next = removes ? (struct witness_state){0} : p->was;
+    p->next = p->was;
+    if (removes) memset(&p->next, 0, sizeof p->next);
     fence();
     witness_take(store, i, removes);
 }
