@@ -13,7 +13,7 @@
  *   T of ma, which memcached loses when the number gets longer;
  *   incr of blanks alone, and of numbers above 2^63, for which it looks for a minus in the memory behind them. */
 
-enum { KEYS = 6, TEXT = 160, LARGE = 1024 * 1024 + 1 };
+enum { KEYS = 6, TEXT = 160, LARGE = 1024 * 1024 + 1, SHIFTS = 20 };
 
 static unsigned below(struct asked_store *a, unsigned n)
 {
@@ -94,11 +94,11 @@ static size_t value(struct asked_store *a, const char **bytes)
         "7 ", " 7",  "+1",           "12x",     "x",
         "",   "007", "1\r\nEND\r\n", "42 junk", "184467440737095516150",
         "abc"};
-    static char long_one[LARGE + 1];
+    static char long_one[LARGE + SHIFTS];
     unsigned chance = below(a, 100);
     if (!long_one[0])
-        for (size_t i = 0; i < LARGE; i++) long_one[i] = (char)('a' + (i * i / 7) % 23);
-    *bytes = long_one + below(a, 20);
+        for (size_t i = 0; i < sizeof long_one; i++) long_one[i] = (char)('a' + (i * i / 7) % 23);
+    *bytes = long_one + below(a, SHIFTS);
     if (chance < 75) {
         *bytes = ONE_OF(a, values);
         return strlen(*bytes);
