@@ -30,6 +30,12 @@ const char *dump_order_refusal(enum dump_kind kind);
 /* Writes the question for one server, without its line end. limit: lines that are still wanted; 0: no limit. */
 void dump_order_write(const struct dump_order *o, uint64_t limit, char *to, size_t size);
 
+/* True: as many lines as it asks for have been passed on. */
+static inline bool dump_order_has_enough(const struct dump_order *o, uint64_t passed)
+{
+    return o->limit > 0 && passed >= o->limit;
+}
+
 /* An item of a store of moongate's own. Times in seconds since 1970; expires 0: never. */
 struct dump_item {
     const uint8_t *key;

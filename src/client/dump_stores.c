@@ -12,11 +12,6 @@ struct putting {
     uint64_t *passed;
 };
 
-static bool has_enough(const struct dump_order *o, uint64_t passed)
-{
-    return o->limit > 0 && passed >= o->limit;
-}
-
 /* A store_walk_fn: a part of the store is locked meanwhile. Copies have keys that no client has given. */
 static void put_item(void *context, const struct store_item *item)
 {
@@ -32,7 +27,7 @@ static void put_item(void *context, const struct store_item *item)
                               .cas = store_item_cas(item),
                               .was_fetched = marks & STORE_FETCHED,
                               .is_base64 = marks & STORE_BINARY};
-    if (marks & STORE_COPY || has_enough(p->order, *p->passed)) return;
+    if (marks & STORE_COPY || dump_order_has_enough(p->order, *p->passed)) return;
     size_t len = dump_order_item(p->order, &shown, line);
     if (len == 0) return;
     outq_append(&p->client->out, line, len);
@@ -60,7 +55,7 @@ dump_stores_put(struct dump_stores *d, struct client *c, const struct dump_order
     struct putting p = {c, o, passed};
     int64_t now = store_clock(c->turn->stores);
     client_mark_dirty(c);
-    for (int steps = 0; d->at < d->n && !has_enough(o, *passed); steps++) {
+    for (int steps = 0; d->at < d->n && !dump_order_has_enough(o, *passed); steps++) {
         if (c->out.bytes >= most) return DUMP_STORES_HELD;
         if (steps == STEPS) return DUMP_STORES_RESTS;
         d->cursor = store_walk(d->all[d->at], d->cursor, now, put_item, &p);

@@ -155,7 +155,7 @@ static void begin_answer(struct dump *d)
 
 static bool has_enough(const struct dump *d)
 {
-    return d->order.limit > 0 && d->passed >= d->order.limit;
+    return dump_order_has_enough(&d->order, d->passed);
 }
 
 /* The next server, or the end. d may be freed. */
