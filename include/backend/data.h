@@ -93,6 +93,8 @@ struct backend {
     uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    double
+        knows_noop_until; /* likewise: it answered `mn` shortly before, so it has meta commands */
     double shuns_sessions_until; /* likewise: it refused one: none is offered before that time */
     double asks_get_until;       /* likewise: no get is asked as mg before that time; see wins */
     uint64_t suspects;           /* one bit of a hash for each client */

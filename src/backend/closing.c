@@ -25,6 +25,10 @@
 /* When so many connections in a row have ended after `mn`, none is sent for a while. */
 enum { NOOPS_LOST = 3 };
 
+/* Seconds after the end of a connection whose server had answered `mn`. In that time it is not taken for a server that lacks meta
+ * commands: what closes its connections is another fault. Another server in its place is found out later. */
+static const double KNOWS_NOOP = 60;
+
 /* Seconds for which a server that has refused a session is offered none. */
 static const double SHUNS_SESSIONS = 3600;
 
@@ -93,12 +97,20 @@ static void note_end(const struct conn *c, bool idle)
         trouble_note(b->trouble, c->reason, conn_now(c));
 }
 
+static bool knows_noop(const struct backend *b)
+{
+    if (b->set->now < b->knows_noop_until) return true;
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->state == CONN_READY && b->conns[i]->dialect.meta) return true;
+    return false;
+}
+
 /* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn`
  * again; when NOOPS_LOST have ended so, the next one does not. */
 static bool shuns_noop(struct conn *c, enum conn_loss loss)
 {
     struct backend *b = c->backend;
-    if (c->state != CONN_LEARNING || loss == LOST_TO_ANOMALY) {
+    if (c->state != CONN_LEARNING || loss == LOST_TO_ANOMALY || knows_noop(b)) {
         b->noops_lost = 0;
         return false;
     }
@@ -170,6 +182,7 @@ static void end(struct conn *c, enum conn_loss loss, const char *reason, bool co
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
     assert(conn_sane(c) && c->stream.fd >= 0);
     if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
+    if (was_ready && c->dialect.meta) c->backend->knows_noop_until = conn_now(c) + KNOWS_NOOP;
     bool fault = is_fault(c, loss);
     bool idle = was_ready && loss == LOST_TO_PEER && !fault && in_flight(c) == 0;
     bool again = shuns_noop(c, loss) || shuns_session(c, loss, reason);

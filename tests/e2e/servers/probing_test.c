@@ -253,6 +253,34 @@ static void several_connections_fall_together_when_calls_time_out(void **state)
     assert_int_equal(stat_number(c, "servers", stat_of(memcached_address(s), "falls")), 1);
 }
 
+/* It falls ill: it closes each connection after mn. That it knows meta commands and gat is not forgotten for that. */
+static void
+a_server_that_has_answered_mn_is_not_taken_for_another_when_it_closes_on_it(void **state)
+{
+    struct backend *b = backend_listens();
+    backend_is(b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
+    struct moongate *m = moongate_start(
+        script_of_one(backend_address(b), "probe_min = 0.01, probe_max = 0.02"), NULL);
+    struct client *c = client_connects(m);
+    const char *name = backend_address(b);
+    stat_becomes(c, "servers", textf("%s:state", name), "ready");
+    backend_is(b, 2, "VERSION 1.6.18\r\n", NULL);
+    unsigned links = backend_links(b);
+    backend_closes(b);
+    while (backend_links(b) < links + 8) stage_turns(1);
+    client_sends(c, "gat 0 k\r\n");
+    client_sees_line_starting(c, textf("SERVER_ERROR %s", name));
+    client_sends(c, "mg k N5\r\n");
+    client_sees_line_starting(c, textf("SERVER_ERROR %s", name));
+    backend_is(b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
+    stat_becomes(c, "servers", textf("%s:state", name), "ready");
+    client_sends(c, "mg k N5\r\n");
+    backend_sees(b, "mg k N5\r\n");
+    backend_answers(b, "EN\r\n");
+    client_sees(c, "EN\r\n");
+    assert_int_equal(moongate_log_count(m, "no meta commands"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +292,7 @@ int main(void)
         play(flapping_backs_off_and_is_seen),
         play(a_connection_that_is_down_costs_only_its_own_clients),
         play(one_connection_probes_and_the_others_follow_when_it_is_good),
+        play(a_server_that_has_answered_mn_is_not_taken_for_another_when_it_closes_on_it),
         play(several_connections_fall_together_when_calls_time_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
