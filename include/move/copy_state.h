@@ -103,6 +103,7 @@ struct copy_source {
     uint32_t window;         /* so many may be on their way */
     size_t value;            /* bytes: as much as its values have */
     uint64_t listed;         /* keys, of this dump */
+    uint64_t unlisted;       /* keys counted as lost, as no dump has named them */
     struct dump_about about; /* of its first dump, or of the first since it was restarted */
     int64_t clock_ahead;     /* seconds that its clock is ahead of ours */
     struct copy_epoch *epochs, *last_epoch; /* owned */

@@ -87,9 +87,11 @@ void copy_items_look(struct copy *c)
     for (uint32_t n = c->waiting.n; n > 0; n--) {
         struct copy_item *item = copy_list_take(&c->waiting);
         const struct copy_server *server = copy_server(c, item->blocked);
+        bool is_down = tier_is_down(c->tier, item->blocked);
+        if (is_down) copy_server_fails(c, item->blocked, "down"); /* so its patience ends */
         if (server->is_given_up)
             copy_item_lose(item, item->blocked, server->why);
-        else if (tier_is_down(c->tier, item->blocked))
+        else if (is_down)
             copy_list_add(&c->waiting, item);
         else
             copy_list_add(&item->source->queue, item);

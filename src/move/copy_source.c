@@ -205,13 +205,15 @@ static void on_key(void *owner, const struct dump_key *key)
 
 /* --- a dump's life ------------------------------------------------------------------------------ */
 
-/* Keys that it had and has not named. */
+/* Keys that it had and has not named: in another pass they are not others. */
 static void lose_unlisted(struct copy_source *s, const char *why)
 {
     struct copy_server *server = copy_server(s->copy, s->server);
     uint64_t unlisted = s->about.items > s->listed ? s->about.items - s->listed : 0;
-    server->lost += unlisted;
-    s->copy->counts->lost += unlisted;
+    uint64_t more = unlisted > s->unlisted ? unlisted - s->unlisted : 0;
+    s->unlisted += more;
+    server->lost += more;
+    s->copy->counts->lost += more;
     snprintf(server->why, sizeof server->why, "%s", why);
 }
 
@@ -259,9 +261,10 @@ static void on_begun(void *owner)
 /* It is read no further; what it has named is still copied. */
 static void give_up(struct copy_source *s, const char *why)
 {
+    struct copy_server *server = copy_server(s->copy, s->server);
     lose_unlisted(s, why);
-    s->copy->counts->unread++;
-    copy_server(s->copy, s->server)->is_unread = true;
+    s->copy->counts->unread += !server->is_unread;
+    server->is_unread = true;
     s->is_spoiled = true;
     s->step = COPY_ENDED;
 }
@@ -353,7 +356,7 @@ void copy_source_begin_pass(struct copy_source *s)
     assert(s->outstanding == 0 && s->queue.n == 0);
     s->is_spoiled = false;
     s->why[0] = '\0';
-    s->retry_at = 0;
+    s->retry_at = s->failing_since = 0;
     s->step = s->is_done_before ? COPY_ENDED : COPY_IDLE;
     if (s->is_done_before) s->copy->counts->skipped[COPY_SKIP_DONE] += s->about.items;
 }

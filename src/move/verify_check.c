@@ -121,8 +121,10 @@ struct found {
     struct blob *blob;
 };
 
+/* What was seen before a write says nothing of what is there after it. */
 static void compare_again(struct check *c)
 {
+    c->is_known = false;
     if (++c->tries >= VERIFY_TRIES) {
         check_give_up(c, c->to.server, "clients change the key all the time");
         return;
@@ -145,6 +147,7 @@ static void on_written(void *owner, const struct call_news *news)
     load_note(&c->v->load, c->to.server, tier_now(c->v->tier) - c->call.sent);
     leave(c);
     if (news->event == CALL_FAILED) {
+        c->is_known = false;
         read_from_start(c);
         wait_for(c, c->to.server, failure_name(news->why));
     } else if (news->response->kind & (DONE | LATE)) {
@@ -300,13 +303,13 @@ void check_ask(struct check *c)
     wait_for(c, p->server, "down");
 }
 
-/* A comparison begins, when it is its turn. A difference that was seen stays known, unless something was written since. */
+/* A comparison begins, when it is its turn. A difference that was seen stays known. */
 static void read_from_start(struct check *c)
 {
     bool looks = c->is_back && !c->has_counted && c->olds_n > 0;
     c->step = looks ? CHECK_LOOKS : CHECK_NEW;
     c->at = 0;
-    if (c->change != CHANGED_NOTHING || c->step == CHECK_LOOKS) c->is_known = false;
+    if (looks) c->is_known = false;
 }
 
 /* No old place has it, or none is left to be asked. */

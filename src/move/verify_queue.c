@@ -51,10 +51,12 @@ static void look_at_failed(struct verify *v)
     uint32_t n = v->failed.n;
     for (uint32_t i = 0; i < n; i++) {
         struct check *c = list_take(&v->failed);
-        const struct verify_server *s = verify_server(v, c->blocked);
+        struct verify_server *s = verify_server(v, c->blocked);
+        bool is_down = tier_is_down(v->tier, c->blocked);
+        if (is_down && s->failing_since == 0) s->failing_since = tier_now(v->tier);
         if (s->is_given_up)
             check_give_up(c, c->blocked, s->why[0] ? s->why : "down");
-        else if (c->due <= tier_now(v->tier) && !tier_is_down(v->tier, c->blocked))
+        else if (c->due <= tier_now(v->tier) && !is_down)
             check_list_add(&v->ready, c);
         else
             check_list_add(&v->failed, c);

@@ -101,8 +101,6 @@ static void on_begun(void *owner)
     const struct dump_about *about = &s->dump.about;
     s->clock_ahead = about->time ? about->time - s->v->wall : 0;
     s->items = about->items;
-    s->failing_since = 0;
-    s->why[0] = '\0';
 }
 
 /* A dump_key_fn. */
@@ -132,7 +130,8 @@ static void fail(struct verify_source *s, const char *why, bool cannot)
             s->why);
 }
 
-/* A dump_end_fn. What it has named before it failed is compared. */
+/* A dump_end_fn. What it has named before it failed is compared. A server may answer well and never list all its keys: only a whole list
+ * says that it does not fail any more. */
 static void on_end(void *owner, const char *why, bool cannot)
 {
     struct verify_source *s = owner;
@@ -142,7 +141,10 @@ static void on_end(void *owner, const char *why, bool cannot)
     }
     sieved_close(&s->sieved);
     s->step = VERIFY_READS;
-    if (why) fail(s, why, cannot);
+    if (why)
+        fail(s, why, cannot);
+    else
+        s->failing_since = 0;
 }
 
 static uint32_t dumps_that_run(const struct verify *v)

@@ -128,6 +128,17 @@ static void lines_that_name_no_key_are_a_failure(void **state)
     has(run.err, "has not listed all its keys: lists its keys with a line that names no key");
 }
 
+/* It answers stats each time, and is given up all the same. */
+static void verify_gives_up_a_server_whose_list_is_never_whole(void **state)
+{
+    struct played p = plays(STATS, "--verify-only --patience 0.2");
+    for (int i = 0; i < 2; i++) is_asked_and_answers(&p, MGDUMP, "VALUE b 0 1\r\n");
+    struct run run = copy_ends(p.copy);
+    exits(run, LOSES);
+    copy_counts(run, "unread_servers", 1);
+    has(run.err, "its keys are not known: lists its keys with a line that names no key");
+}
+
 /* Nor does a verification take such a list for whole, and it reads nothing before the last one: what is read moves. */
 static void verify_asks_for_a_list_until_it_names_nothing_new(void **state)
 {
@@ -161,6 +172,7 @@ int main(void)
         play(a_list_that_is_cut_goes_on_behind_what_is_settled),
         play(a_list_without_the_last_key_is_read_from_its_beginning),
         play(lines_that_name_no_key_are_a_failure),
+        play(verify_gives_up_a_server_whose_list_is_never_whole),
         play(verify_asks_for_a_list_until_it_names_nothing_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

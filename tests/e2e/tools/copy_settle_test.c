@@ -226,6 +226,20 @@ static void the_right_to_renew_a_stale_item_is_left_to_clients(void **state)
     has(client_sees_line(s.at_b), " W");
 }
 
+/* As a delete does that has come to both places just before the item was added. At this rate there is a second between a write and the
+ * look at what it has left. */
+static void what_was_written_may_differ_again(void **state)
+{
+    struct moving s = moving_starts();
+    has_item(s.at_a, "b1", "x");
+    struct running *r = begins_to_copy(&s, "--verify-only --settle 0.1 --rate 1");
+    so_many_are_copied(s.at_b, 1);
+    client_asks(s.at_a, "delete b1\r\n", "DELETED\r\n");
+    exits(copy_ends(r), WHOLE);
+    exits(verifies(&s), WHOLE); /* if the delete came behind all looks */
+    lacks(s.at_b, "b1");
+}
+
 /* --- what goes wrong ------------------------------------------------------------------------------ */
 
 static void what_cannot_be_settled_is_counted(void **state)
@@ -273,6 +287,7 @@ int main(void)
         play(a_difference_that_goes_by_itself_is_left_to_go),
         play(what_is_the_same_is_not_written),
         play(the_right_to_renew_a_stale_item_is_left_to_clients),
+        play(what_was_written_may_differ_again),
         play(what_cannot_be_settled_is_counted),
         play(another_script_that_is_loaded_meanwhile_stops_it),
     };
