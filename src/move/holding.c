@@ -23,15 +23,6 @@ static bool has_it(const struct holding_ask *a)
     return a->reading.state == READING_HIT;
 }
 
-/* A key that several servers list is counted with the first one alone. */
-static bool is_named_by_another(const struct holding *k)
-{
-    if (k->source == UINT32_MAX) return false;
-    for (uint32_t i = 0; i < k->asks_n; i++)
-        if (has_it(&k->asks[i])) return k->asks[i].server != k->source;
-    return true; /* it has expired meanwhile */
-}
-
 static enum holdings_state state_of(const struct holding *k)
 {
     bool is_found = false, is_there = false, fails = k->is_unclear;
@@ -63,6 +54,20 @@ static bool differs(const struct holding *k)
 static bool is_duplicate(const struct holding *k, const struct holding_ask *a)
 {
     return has_it(a) && !a->is_known && !k->is_unclear;
+}
+
+/* A key that several servers list is counted with one of them alone: the first one where it is no duplicate, as duplicates may have been
+ * deleted when the others list it. */
+static bool is_named_by_another(const struct holding *k)
+{
+    const struct holding_ask *first = NULL;
+    if (k->source == UINT32_MAX) return false;
+    for (uint32_t i = 0; i < k->asks_n; i++) {
+        const struct holding_ask *a = &k->asks[i];
+        if (!has_it(a)) continue;
+        if (!first || (is_duplicate(k, first) && !is_duplicate(k, a))) first = a;
+    }
+    return !first || first->server != k->source; /* none: it has expired meanwhile */
 }
 
 static void tell(const struct holding *k, enum holdings_state state, bool is_different)

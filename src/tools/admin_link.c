@@ -25,19 +25,26 @@ bool admin_link_find(const char *given, struct addr_spec *spec, char *error)
     return !wrong;
 }
 
-static const char *advice(int error)
+static void advise(int error, const char *option, char *to, size_t room)
 {
     switch (error) {
     case EACCES:
-    case EPERM: return "run this as root, or as the user whom the socket's mode lets in";
-    case ENOENT: return "start moongate with --admin unix:/path, and give --socket /path";
-    case ECONNREFUSED: return "the moongate that made it has ended: start it again";
-    default: return "give another with --socket";
+    case EPERM:
+        snprintf(to, room, "run this as root, or as the user whom the socket's mode lets in");
+        break;
+    case ENOENT:
+        snprintf(to, room, "start moongate with --admin unix:/path, and give %s /path", option);
+        break;
+    case ECONNREFUSED:
+        snprintf(to, room, "the moongate that made it has ended: start it again");
+        break;
+    default: snprintf(to, room, "give another with %s", option);
     }
 }
 
 /* connect(2) on a unix socket waits only while the backlog is full, which EAGAIN says. */
-int admin_link_connect(const struct addr_spec *spec, double deadline, char *error)
+int admin_link_connect(const struct addr_spec *spec, const char *option, double deadline,
+                       char *error)
 {
     struct addr addr;
     int fd = -1, wrong = EAGAIN;
@@ -49,7 +56,8 @@ int admin_link_connect(const struct addr_spec *spec, double deadline, char *erro
     }
     if (wrong == 0) return fd;
     if (fd >= 0) close(fd);
-    snprintf(error, ADMIN_LINK_ERROR, "socket %s: %s: %s", spec->path, strerror(wrong),
-             advice(wrong));
+    char advice[100];
+    advise(wrong, option, advice, sizeof advice);
+    snprintf(error, ADMIN_LINK_ERROR, "socket %s: %s: %s", spec->path, strerror(wrong), advice);
     return -1;
 }

@@ -234,7 +234,7 @@ static int code_of(const struct done *d)
 /* A service_connect_fn. about: the struct addr_spec of the socket. */
 static int connect_to(void *about, char *error)
 {
-    return admin_link_connect(about, process_clock() + 1, error);
+    return admin_link_connect(about, "--service", process_clock() + 1, error);
 }
 
 /* False after a complaint: there is no service that could be asked. */
@@ -248,7 +248,7 @@ static bool find_service(const struct copy_options *o, struct addr_spec *spec)
     }
     fprintf(stderr,
             "moongate: copy: is all that clients write meanwhile written to both places? %s; or "
-            "give --service, or --repeat\n",
+            "give --repeat\n",
             error);
     return false;
 }

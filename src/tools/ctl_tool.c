@@ -296,7 +296,7 @@ static int ask_once(struct reading *r, const struct addr_spec *spec, const char 
 {
     char error[ADMIN_LINK_ERROR];
     r->len = 0;
-    r->fd = admin_link_connect(spec, r->deadline, error);
+    r->fd = admin_link_connect(spec, "--socket", r->deadline, error);
     if (r->fd < 0) return ctl_complain(EXIT_BIND, "%s", error);
     (void)send_line(r, line, len);
     int code = read_answer(r);

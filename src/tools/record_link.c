@@ -36,7 +36,7 @@ static bool send_all(struct record_link *l, const char *text, double deadline)
 bool record_link_open(struct record_link *l, const struct addr_spec *spec, double deadline,
                       const char *command)
 {
-    *l = (struct record_link){.fd = admin_link_connect(spec, deadline, l->error)};
+    *l = (struct record_link){.fd = admin_link_connect(spec, "--socket", deadline, l->error)};
     if (l->fd < 0) return false;
     (void)send_all(l, command, deadline); /* why not, the answer says */
     return true;

@@ -142,9 +142,9 @@ static void print_recording(const struct replay_results *r, FILE *out)
             (unsigned long long)r->replayed, (unsigned long long)x->clients, x->lasted);
     if (x->sample < 1) fprintf(out, ", %.4g %% of all keys", x->sample * 100);
     fputc('\n', out);
-    if (x->lost || x->gaps)
-        fprintf(out, "%llu requests could not be recorded, in %u times nothing was\n",
-                (unsigned long long)x->lost, x->gaps);
+    if (x->lost)
+        fprintf(out, "%llu requests more could not be recorded\n", (unsigned long long)x->lost);
+    if (x->gaps) fprintf(out, "nothing was recorded for a while: %u times\n", x->gaps);
     if (r->left_out)
         fprintf(out, "%llu left out: they %s\n", (unsigned long long)r->left_out,
                 r->fakes ? "are not about keys" : "change something, or are not about keys");

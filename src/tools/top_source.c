@@ -144,7 +144,7 @@ static bool receive(struct top_source *s, double now)
 static bool connect_now(struct top_source *s, double now)
 {
     char error[ADMIN_LINK_ERROR] = "it is too busy to take connections";
-    s->fd = admin_link_connect(&s->spec, now + 0.01, error);
+    s->fd = admin_link_connect(&s->spec, "--socket", now + 0.01, error);
     if (s->fd < 0) return lose(s, now, error);
     ask(s, now);
     return false;

@@ -254,7 +254,7 @@ static void without_a_service_it_refuses(void **state)
     struct run run = moongate_runs("copy", s.old, s.new, "--service", "/nonexistent/sock", NULL);
     exits(run, NO_SERVICE);
     has(run.err, "written to both places? socket /nonexistent/sock: No such file or directory");
-    has(run.err, "or give --service, or --repeat");
+    has(run.err, "and give --service /path; or give --repeat");
     assert_int_equal(count_of(s.at_b, "b", 20), 0);
 }
 
