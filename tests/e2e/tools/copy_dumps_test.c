@@ -128,7 +128,7 @@ static void lines_that_name_no_key_are_a_failure(void **state)
     has(run.err, "has not listed all its keys: lists its keys with a line that names no key");
 }
 
-/* It answers stats each time, and is given up all the same. */
+/* It answers stats each time, and is still given up. */
 static void verify_gives_up_a_server_whose_list_is_never_whole(void **state)
 {
     struct played p = plays(STATS, "--verify-only --patience 0.2");
