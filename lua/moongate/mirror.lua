@@ -7,6 +7,8 @@
 --     touch, gat, gats, mg with T           the new exptime
 --     append, prepend, incr, decr, ma,      what the first has now, with its lifetime; or a delete (renew)
 --     ms that appends or prepends
+--     what the first answered with          the same: nothing has changed there, as for incr of what is no number, but
+--     CLIENT_ERROR                          not all of its servers may have said so
 --     what the first missed or refused      nothing
 --     what the first failed to answer       a delete
 --
@@ -79,6 +81,11 @@ end
 -- True when the first route may have carried out a write, or not.
 local function is_unknown(res)
     return res:is_error() and not unsent[res.kind]
+end
+
+-- True when a request was wrong for a server that got it.
+local function is_wrong(res)
+    return res.kind == "client_error"
 end
 
 -- A request that stores the value of a response, for any key.
@@ -160,6 +167,8 @@ function M.between(name, first, other, holds)
         if res:is_hit() then
             local copy = copy_of(req)
             spawn(copy and follows or renews_it, copy or fill.mark(req, fill.get(req.key)))
+        elseif is_wrong(res) then
+            spawn(renews_it, fill.mark(req, fill.get(req.key)))
         elseif is_unknown(res) then
             spawn(put, fill.delete(req))
         end
@@ -174,6 +183,9 @@ function M.between(name, first, other, holds)
             local copy = follow(req, copy_of(req))
             if copy:is_error() then copy = call(put, fill.delete(req)) end
             if copy:is_error() then return copy end
+        elseif is_wrong(res) then
+            local copy = renew(req)
+            if copy:is_error() then call(put, fill.delete(req)) end
         elseif is_unknown(res) then
             call(put, fill.delete(req))
         end

@@ -299,6 +299,41 @@ static void with_stale_items_and_empty_ones_the_second_place_has_nothing_older(v
     for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) many(policies[p], true, &items);
 }
 
+/* --- requests that are wrong for a server --------------------------------------------------------- */
+
+static unsigned long stat_of(struct client *c, const char *name)
+{
+    const char *text = strstr(asks(c, "stats\r\n"), textf("STAT %s ", name));
+    unsigned long n = 0;
+    if (!text || sscanf(text, "STAT %*s %lu", &n) != 1) stage_fails("no %s", name);
+    return n;
+}
+
+/* The first set, and the one that puts right what may have changed. */
+static bool has_two_sets(void *what)
+{
+    return stat_of(what, "cmd_set") >= 2;
+}
+
+static void what_the_first_place_finds_wrong_takes_no_item_from_the_second(void **state)
+{
+    for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
+        struct moongate *m = open(policies[p]);
+        struct client *c = client_connects(m);
+        struct look l = {.key = key_name(0)};
+        if (!has_meta) return;
+        client_asks(c, "set key0 7 0 4\r\ntext\r\n", "STORED\r\n");
+        if (!stage_waits_for(is_right, &l, stage_deadline())) stage_fails("%s", policies[p]);
+        client_asks(c, "incr key0 2\r\n",
+                    "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
+        if (!stage_waits_for(has_two_sets, places[1], stage_deadline()))
+            stage_fails("%s: the second place was not looked after", policies[p]);
+        assert_true(is_right(&l) && l.second.is_there);
+        assert_int_equal(stat_of(places[1], "delete_hits"), 0);
+        stage_clears();
+    }
+}
+
 /* Pools that share servers: a key that stays is written once. */
 static void where_both_routes_lead_to_one_server_it_gets_a_write_once(void **state)
 {
@@ -335,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(after_each_command_of_one_client_both_places_have_the_same),
         play(after_commands_of_many_clients_both_places_have_the_same),
+        play(what_the_first_place_finds_wrong_takes_no_item_from_the_second),
         play(where_both_routes_lead_to_one_server_it_gets_a_write_once),
         play(with_stale_items_and_empty_ones_the_second_place_has_nothing_older),
     };
