@@ -226,13 +226,13 @@ static void the_right_to_renew_a_stale_item_is_left_to_clients(void **state)
     has(client_sees_line(s.at_b), " W");
 }
 
-/* As a delete does that has come to both places just before the item was added. At this rate there is a second between a write and the
- * look at what it has left. */
+/* As after a delete that has come to both places just before the item was added. At this rate there is a quarter of a second between a
+ * write and the look at what it has left. */
 static void what_was_written_may_differ_again(void **state)
 {
     struct moving s = moving_starts();
     has_item(s.at_a, "b1", "x");
-    struct running *r = begins_to_copy(&s, "--verify-only --settle 0.1 --rate 1");
+    struct running *r = begins_to_copy(&s, "--verify-only --settle 0.1 --rate 4");
     so_many_are_copied(s.at_b, 1);
     client_asks(s.at_a, "delete b1\r\n", "DELETED\r\n");
     exits(copy_ends(r), WHOLE);
