@@ -42,8 +42,8 @@ struct question {
     size_t asked;      /* bytes of the question that the socket has taken */
     bool is_connected; /* by what the kernel says */
     bool is_paused;
-    bool logs_in; /* the first line answers user and password */
-    size_t question_len;
+    bool logs_in; /* the first line answers user and password; nothing is asked before it */
+    size_t login_len, question_len; /* of the command that logs in; of that and the question */
     char question[QUESTION_MAX];
 };
 

@@ -28,13 +28,21 @@
 static bool question_sane(const struct question *l)
 {
     return (l->stream.fd >= 0) == (l->buffer != NULL) && l->used <= QUESTION_ROOM &&
-           l->asked <= l->question_len && l->question_len <= QUESTION_MAX;
+           l->asked <= l->question_len && l->login_len <= l->question_len &&
+           l->question_len <= QUESTION_MAX;
+}
+
+/* Bytes that may be sent now. memcached refuses to list keys when the command that logs in came with that one: "cannot pipeline other
+ * commands before metadump". */
+static size_t due_of(const struct question *l)
+{
+    return l->logs_in ? l->login_len : l->question_len;
 }
 
 /* Interest is derived here alone. */
 static void watch(struct question *l)
 {
-    bool writes = l->asked < l->question_len;
+    bool writes = l->asked < due_of(l);
     int waits = stream_events(&l->stream, !l->is_paused, writes);
     int events =
         (waits & STREAM_WAITS_WRITE ? EV_WRITE : 0) | (waits & STREAM_WAITS_READ ? EV_READ : 0);
@@ -171,7 +179,7 @@ static bool connects(struct question *l)
 /* False: l is closed, or the handshake goes on. */
 static bool ask(struct question *l)
 {
-    struct iovec rest = {l->question + l->asked, l->question_len - l->asked};
+    struct iovec rest = {l->question + l->asked, due_of(l) - l->asked};
     if (!is_shaken(l)) return false;
     ssize_t n = rest.iov_len > 0 ? stream_writev(&l->stream, &rest, 1) : 0;
     if (n > 0) l->asked += (size_t)n;
@@ -235,6 +243,7 @@ static void put_question(struct question *l, const struct backend *b, const char
     size_t at = 0;
     l->logs_in = credential_is_ascii(b);
     if (l->logs_in) at = credential_write_ascii(b, l->question);
+    l->login_len = at;
     at += (size_t)snprintf(l->question + at, sizeof l->question - at, "%-*s\r\n",
                            b->is_framed ? BINARY_HEAD - 2 : 0, question);
     l->question_len = at;

@@ -5,6 +5,7 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <signal.h>
@@ -61,6 +62,20 @@ static void a_server_that_asks_for_them_serves(void **state)
     stat_becomes(c, "", "curr_items", "1"); /* asked on a connection of its own */
     assert_int_equal(moongate_log_count(m, SECRET), 0);
     assert_int_equal(moongate_log_count(m, NAME), 0);
+}
+
+/* memcached refuses that when it comes together with the command that logs in. */
+static void a_server_that_asks_for_them_lists_its_keys(void **state)
+{
+    const char *users = textf("%s/users", program_folder());
+    file_becomes(users, NAME ":" SECRET "\n");
+    const char *address = memcached_address(memcached_start("-Y", users, NULL));
+    const char *script = script_of_one(address, auth(NAME ":" SECRET));
+    client_stores_value(client_connects(moongate_start(script, NULL)), "k", "x");
+    struct run run =
+        moongate_runs("verify", moongate_script_file(script), "--dump", "--json", NULL);
+    assert_int_equal(run.code, 0);
+    assert_true(json_member_number(run.out, "keys") == 1);
 }
 
 /* It takes the credentials for a set, of which nothing is left. */
@@ -244,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(a_server_that_asks_for_them_serves),
+        play(a_server_that_asks_for_them_lists_its_keys),
         play(a_server_without_authentication_serves_too),
         play(nothing_is_asked_before_they_are_taken),
         play(a_refusal_takes_the_server_down),
