@@ -57,7 +57,8 @@ static bool are_classes(const struct span *word)
         const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
         struct span one = {at, (size_t)((comma ? comma : end) - at)};
         uint64_t number;
-        if (!read_number(&one, &number) || number >= CLASSES || number == 0) return false;
+        if (one.len && (!read_number(&one, &number) || number >= CLASSES || number == 0))
+            return false;
         at = comma ? comma + 1 : end;
     }
     return true;
