@@ -8,6 +8,7 @@
 #include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/octets.h"
+#include "lib/scene.h"
 #include "lib/stage.h"
 
 struct pair {
@@ -252,6 +253,20 @@ static void an_exporter_reads_a_store(void **state)
     assert_true(seen->n > 20);
 }
 
+/* As in memcached, what was flushed counts when something else is stored in its place. */
+static void what_takes_the_place_of_a_flushed_item_reclaims_it(void **state)
+{
+    struct moongate *m = moongate_start(NULL, "--store", "16m", NULL);
+    struct client *c = client_connects(m);
+    client_stores_value(c, "k", "v");
+    assert_true(stat_number(c, "", "reclaimed") == 0);
+    client_asks(c, "flush_all\r\n", "OK\r\n");
+    client_stores_value(c, "k", "w");
+    stat_becomes(c, "", "reclaimed", "1");
+    stat_becomes(c, "items", "items:1:reclaimed", "1");
+    client_gets_value(c, "k", "w");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +279,7 @@ int main(void)
         play(what_a_store_cannot_do_gets_an_error),
         play(beside_a_server_tuning_is_for_that),
         play(an_exporter_reads_a_store),
+        play(what_takes_the_place_of_a_flushed_item_reclaims_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
