@@ -1,5 +1,6 @@
 /* `moongate --store` in the place of one memcached: what clients get for stores that are refused, and for commands that tune a memcached.
  * memcached 1.6.18 is the oracle, where that is the version at hand. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "lib/octets.h"
 #include "lib/scene.h"
 #include "lib/stage.h"
+#include "lib/upgrade.h"
 
 struct pair {
     struct memcached *memcached;
@@ -158,6 +160,21 @@ static void a_client_in_doubt_runs_nothing_any_more(void **state)
     client_gets_value(other, "k", "kept");
 }
 
+/* The next worker would run its lines. */
+static void a_client_in_doubt_is_closed_where_others_move(void **state)
+{
+    upgrade_begins();
+    struct moongate *m = moongate_start(NULL, "--store", "16m", "-j", "1", NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+    client_stores_value(other, "k", "kept");
+    client_asks(c, "set k 0 0 4294967295\r\nfoo\r\n",
+                "CLIENT_ERROR bad command line format\r\nERROR\r\n");
+    moongate_signal(m, SIGUSR2);
+    moongate_becomes_new(m, 1);
+    client_sees_closed(c);
+    client_gets_value(other, "k", "kept");
+}
+
 /* More lines than a client may be owed replies, in pieces, by a client that reads late. */
 static void a_refused_value_of_many_lines_is_answered_to_its_end(void **state)
 {
@@ -274,6 +291,7 @@ int main(void)
         play(stores_with_a_wrong_word_are_answered_as_by_memcached),
         play(no_line_of_a_refused_value_is_run),
         play(a_client_in_doubt_runs_nothing_any_more),
+        play(a_client_in_doubt_is_closed_where_others_move),
         play(a_refused_value_of_many_lines_is_answered_to_its_end),
         play(tuning_is_answered_as_by_memcached),
         play(what_a_store_cannot_do_gets_an_error),
