@@ -34,19 +34,28 @@ static uint64_t errors_of(const struct survey_entry *e, enum survey_kind kind)
     case SURVEY_COMMANDS:
         return c[SURVEY_COMMAND_client_errors] + c[SURVEY_COMMAND_server_errors] +
                c[SURVEY_COMMAND_script_errors];
+    case SURVEY_COMPARISONS:
+        return c[SURVEY_COMPARISON_old_errors] + c[SURVEY_COMPARISON_new_errors];
     default:
         return c[SURVEY_LISTENER_client_errors] + c[SURVEY_LISTENER_server_errors] +
                c[SURVEY_LISTENER_script_errors];
     }
 }
 
+static bool has_bytes(enum survey_kind kind)
+{
+    return kind == SURVEY_SERVERS || kind == SURVEY_POOLS || kind == SURVEY_LISTENERS;
+}
+
 static void tally_add(struct tally *t, const struct survey_entry *e, enum survey_kind kind)
 {
     t->requests += survey_get(e, kind, "requests");
     t->errors += errors_of(e, kind);
-    t->hits += survey_get(e, kind, "hits");
-    t->misses += survey_get(e, kind, "misses");
-    if (kind != SURVEY_COMMANDS) {
+    if (kind != SURVEY_COMPARISONS) {
+        t->hits += survey_get(e, kind, "hits");
+        t->misses += survey_get(e, kind, "misses");
+    }
+    if (has_bytes(kind)) {
         t->bytes_read += survey_get(e, kind, "bytes_read");
         t->bytes_written += survey_get(e, kind, "bytes_written");
     }
@@ -70,15 +79,15 @@ static void tally_since(struct tally *t, const struct tally *before)
         grown(&t->latency.counts[i], before->latency.counts[i]);
 }
 
-static struct recent_rates rates(const struct tally *t, double seconds, bool has_bytes)
+static struct recent_rates rates(const struct tally *t, double seconds, bool with_bytes)
 {
     uint64_t keys = t->hits + t->misses;
     bool has_times = latency_count(&t->latency) > 0;
     return (struct recent_rates){.requests = (double)t->requests / seconds,
                                  .errors = (double)t->errors / seconds,
-                                 .bytes_read = has_bytes ? (double)t->bytes_read / seconds : NAN,
+                                 .bytes_read = with_bytes ? (double)t->bytes_read / seconds : NAN,
                                  .bytes_written =
-                                     has_bytes ? (double)t->bytes_written / seconds : NAN,
+                                     with_bytes ? (double)t->bytes_written / seconds : NAN,
                                  .hit_rate = keys ? (double)t->hits / (double)keys : NAN,
                                  .p50 = has_times ? latency_percentile(&t->latency, 0.5) : NAN,
                                  .p99 = has_times ? latency_percentile(&t->latency, 0.99) : NAN};
@@ -213,7 +222,7 @@ struct recent_rates recent_entry_rates(const struct recent *r, enum survey_kind 
     if (was) tally_add(&old, was, kind);
     tally_add(&new, &list->entries[i], kind);
     tally_since(&new, &old);
-    return rates(&new, seconds, kind != SURVEY_COMMANDS);
+    return rates(&new, seconds, has_bytes(kind));
 }
 
 struct recent_rates recent_all_rates(const struct recent *r)
