@@ -36,6 +36,8 @@ static uint64_t errors_of(const struct survey_entry *e, enum survey_kind kind)
                c[SURVEY_COMMAND_script_errors];
     case SURVEY_COMPARISONS:
         return c[SURVEY_COMPARISON_old_errors] + c[SURVEY_COMPARISON_new_errors];
+    case SURVEY_NEARS: return 0;
+    case SURVEY_LEASES: return c[SURVEY_LEASE_errors];
     default:
         return c[SURVEY_LISTENER_client_errors] + c[SURVEY_LISTENER_server_errors] +
                c[SURVEY_LISTENER_script_errors];
