@@ -157,6 +157,7 @@ static double since(const struct recent_moment *before, const struct survey_entr
 
 static void moment_release(struct recent_moment *m)
 {
+    store_rows_release(&m->stores);
     survey_destroy(m->survey);
     free(m->since);
 }
@@ -191,6 +192,7 @@ void recent_take(struct recent *r)
         moment_release(&now);
         return;
     }
+    now.stores = store_rows_take(r->storage);
     for (size_t i = 0; i < servers->n; i++) now.since[i] = since(before, &servers->entries[i], i);
     if (before) add_point(r, before->survey, now.survey);
     if (r->moments_n == RECENT_SURVEYS) {
@@ -225,6 +227,55 @@ struct recent_rates recent_entry_rates(const struct recent *r, enum survey_kind 
     tally_add(&new, &list->entries[i], kind);
     tally_since(&new, &old);
     return rates(&new, seconds, has_bytes(kind));
+}
+
+double recent_growth(const struct recent *r, enum survey_kind kind, size_t i, const char *cell)
+{
+    if (!(recent_window(r) > 0)) return NAN;
+    const struct survey_entry *e = &recent_now(r)->survey->lists[kind].entries[i];
+    const struct survey_entry *was = same(r->moments[0].survey, kind, e->name, i);
+    uint64_t number = survey_get(e, kind, cell);
+    if (was) grown(&number, survey_get(was, kind, cell));
+    return (double)number;
+}
+
+double recent_waits_in_vain(const struct recent *r, size_t i)
+{
+    static const char *const ends[] = {"waits_missed", "waits_stale", "waits_value", "waits_won"};
+    double ended = 0, in_vain = 0;
+    for (unsigned e = 0; e < sizeof ends / sizeof *ends; e++) {
+        double n = recent_growth(r, SURVEY_LEASES, i, ends[e]);
+        ended += n;
+        if (e < 2) in_vain += n;
+    }
+    return ended > 0 ? in_vain / ended : NAN;
+}
+
+/* The counts of a store since an earlier moment. */
+static void store_since(struct store_row *row, const struct store_row *before)
+{
+    for (unsigned c = 0; c < STORE_COUNT_N; c++) grown(&row->counts[c], before->counts[c]);
+    grown(&row->usage.evictions, before->usage.evictions);
+}
+
+/* A store that the older moments do not have may have been there: it comes from the process before, or from an earlier script. */
+struct recent_store_rates recent_store_rates(const struct recent *r, size_t i)
+{
+    const struct recent_moment *now = recent_now(r), *then = r->moments;
+    const struct store_row *before;
+    struct store_row row = now->stores.all[i];
+    while (!(before = store_rows_find(&then->stores, row.name))) then++;
+    store_since(&row, before);
+    double seconds = now->survey->taken - then->survey->taken;
+    double found = (double)row.counts[STORE_COUNT_get_hits];
+    double keys = found + (double)row.counts[STORE_COUNT_get_misses];
+    bool is_known = seconds > 0;
+    return (struct recent_store_rates){
+        .gets = is_known ? (double)row.counts[STORE_COUNT_cmd_get] / seconds : NAN,
+        .sets = is_known ? (double)row.counts[STORE_COUNT_cmd_set] / seconds : NAN,
+        .evictions = is_known ? (double)row.usage.evictions / seconds : NAN,
+        .hit_rate = keys > 0 ? found / keys : NAN,
+        .used = (double)row.usage.bytes / (double)row.usage.size};
 }
 
 struct recent_rates recent_all_rates(const struct recent *r)

@@ -212,6 +212,45 @@ static void what_is_hot_is_for_those_who_may_see_it(void **state)
                                  "\"bytes_share\":1,"));
 }
 
+/* A read through a lease counts once, whatever it waited for. */
+static void leases_say_how_often_waits_are_in_vain(void **state)
+{
+    struct board_lease *l = board_lease(&board->parts[0].tables, "dear");
+    struct board_lease *other = board_lease(&board->parts[1].tables, "dear");
+    l->users = 1;
+    l->waits = l->waits_missed = 100;
+    recent_take(&recent);
+    shows("\"waits_per_second\":null,\"waits_in_vain\":null,\"cells\":{\"users\":1,\"waiting\":0,");
+    l->requests += 50;
+    l->waits += 6;
+    l->waits_value += 5;
+    other->waits += 4;
+    other->waits_missed += 2;
+    other->waits_stale += 1;
+    other->waiting = 2;
+    recent_take(&recent);
+    surveys_are_apart(2);
+    shows("{\"name\":\"dear\",\"requests_per_second\":25,\"errors_per_second\":0,");
+    shows("\"bytes_written_per_second\":null,\"waits_per_second\":5,\"waits_in_vain\":0.375,"
+          "\"cells\":{\"users\":1,\"waiting\":2,");
+}
+
+static void copies_have_a_hit_rate(void **state)
+{
+    struct board_near *n = board_near(&board->parts[0].tables, "n");
+    n->users = 1;
+    latency_note(&n->latency, 1);
+    recent_take(&recent);
+    n->requests += 10;
+    n->hits += 9;
+    n->misses += 1;
+    latency_note(&n->latency, 0.000011);
+    recent_take(&recent);
+    surveys_are_apart(1);
+    shows("\"near\":[{\"name\":\"n\",\"requests_per_second\":10,\"errors_per_second\":0,"
+          "\"hit_rate\":0.9,\"p50_us\":12,");
+}
+
 int main(void)
 {
 #define play(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -222,6 +261,8 @@ int main(void)
         play(a_counter_that_is_smaller_is_no_growth),
         play(servers_have_a_state_and_its_age),
         play(the_newest_surveys_are_kept),
+        play(leases_say_how_often_waits_are_in_vain),
+        play(copies_have_a_hit_rate),
         play(log_lines_are_for_those_who_may_see_them),
         play(names_and_reasons_are_escaped),
         play(what_is_hot_is_for_those_who_may_see_it),
