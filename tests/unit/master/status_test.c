@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <ev.h>
@@ -13,6 +14,9 @@
 #include "base/log_tail.h"
 #include "base/process.h"
 #include "master/status.h"
+#include "master/storage.h"
+#include "store/shard.h"
+#include "store/store.h"
 
 static struct board *board;
 static struct recent recent;
@@ -235,6 +239,54 @@ static void leases_say_how_often_waits_are_in_vain(void **state)
           "\"cells\":{\"users\":1,\"waiting\":2,");
 }
 
+/* As if it had been asked. */
+static void store_is_asked(struct store *s, unsigned hits, unsigned misses, unsigned evictions)
+{
+    struct store_op op;
+    store_begin(&op, s, "k", 1, 1);
+    op.shard->counts[STORE_COUNT_cmd_get] += hits + misses;
+    op.shard->counts[STORE_COUNT_get_hits] += hits;
+    op.shard->counts[STORE_COUNT_get_misses] += misses;
+    op.shard->evictions += evictions;
+    store_end(&op);
+}
+
+/* A store may have been there before the master looked at it: what it counted then is no rate. */
+static void stores_have_the_rates_of_the_time_in_which_they_were_seen(void **state)
+{
+    static struct storage storage;
+    const char *wrong;
+    int fd = -1;
+    storage = (struct storage){.named_n = 1};
+    storage.named[0].settings = (struct store_settings){.size = 1 << 20, .max_value = 1 << 16};
+    strcpy(storage.named[0].name, "sessions");
+    storage.region = store_region_create(1 << 22, &fd);
+    assert_non_null(storage.region);
+    struct store *s = store_open(storage.region, "sessions", 8, &storage.named[0].settings, &wrong);
+    assert_non_null(s);
+    recent_take(&recent);
+    shows("\"stores\":[],");
+    store_is_asked(s, 1000, 0, 500);
+    recent.storage = &storage;
+    recent_take(&recent);
+    shows("\"stores\":[{\"name\":\"sessions\",\"used\":0,\"gets_per_second\":null,"
+          "\"sets_per_second\":null,\"evictions_per_second\":null,\"hit_rate\":null,"
+          "\"cells\":{\"size\":1048576,\"max_value\":65536,");
+    store_is_asked(s, 30, 10, 6);
+    recent_take(&recent);
+    recent_now(&recent)->survey->taken = recent.moments[1].survey->taken + 2;
+    shows("\"gets_per_second\":20,\"sets_per_second\":0,\"evictions_per_second\":3,"
+          "\"hit_rate\":0.75,\"cells\":{");
+    shows("\"get_hits\":1030,\"get_misses\":10,");
+    strcpy(storage.named[0].name, "other"); /* the script in use has another one */
+    shows("{\"name\":\"sessions\",");
+    recent.moments[2].survey->taken = recent.moments[1].survey->taken;
+    recent_take(&recent);
+    shows("\"stores\":[],");
+    store_region_destroy(storage.region);
+    close(fd);
+}
+
 static void copies_have_a_hit_rate(void **state)
 {
     struct board_near *n = board_near(&board->parts[0].tables, "n");
@@ -262,6 +314,7 @@ int main(void)
         play(servers_have_a_state_and_its_age),
         play(the_newest_surveys_are_kept),
         play(leases_say_how_often_waits_are_in_vain),
+        play(stores_have_the_rates_of_the_time_in_which_they_were_seen),
         play(copies_have_a_hit_rate),
         play(log_lines_are_for_those_who_may_see_them),
         play(names_and_reasons_are_escaped),
