@@ -18,8 +18,8 @@ static struct client *a, *b, *c, *looks;
 
 static bool opens_with(const char *workers, const char *options)
 {
-    struct memcached *s = memcached_start(NULL);
     if (!memcached_at_hand_has_meta()) return false;
+    struct memcached *s = memcached_start(NULL);
     struct moongate *m = moongate_start(
         textf(MG "return mg.lease { mg.pool { '%s', name = 'users' }, ttl = 30, %s }\n",
               memcached_address(s), options),

@@ -94,8 +94,8 @@ static void play_all(struct moongate *m)
 
 static void all_faces_have_the_same_numbers(void **state)
 {
-    struct memcached *server = memcached_start(NULL);
     if (!memcached_at_hand_has_meta()) skip();
+    struct memcached *server = memcached_start(NULL);
     struct moongate *m = starts(script_over(memcached_address(server)));
     struct client *c = client_connects(m);
     play_all(m);
@@ -178,8 +178,8 @@ static const char *plays_until(struct moongate *m, const char *page, const char 
 /* Each play has the same shares. */
 static void rates_are_those_of_the_play(void **state)
 {
-    struct memcached *server = memcached_start(NULL);
     if (!memcached_at_hand_has_meta()) skip();
+    struct memcached *server = memcached_start(NULL);
     struct moongate *m = starts(script_over(memcached_address(server)));
     shows(m, "/status.json", "\"name\":\"sessions\",\"used\":0,\"gets_per_second\":0,");
     const char *text = plays_until(m, "/status.json", "\"waits_in_vain\":1,");
