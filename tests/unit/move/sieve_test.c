@@ -6,7 +6,7 @@
 
 #include "lib/stage.h"
 
-static bool puts(struct sieved *s, unsigned key, uint64_t expected)
+static bool is_new(struct sieved *s, unsigned key, uint64_t expected)
 {
     struct tier_key k = {0};
     k.len = (uint32_t)snprintf((char *)k.bytes, sizeof k.bytes, "k%u", key);
@@ -16,7 +16,7 @@ static bool puts(struct sieved *s, unsigned key, uint64_t expected)
 static unsigned lists(struct sieved *s, unsigned from, unsigned to, uint64_t expected)
 {
     unsigned fresh = 0;
-    for (unsigned key = from; key < to; key++) fresh += puts(s, key, expected);
+    for (unsigned key = from; key < to; key++) fresh += is_new(s, key, expected);
     return fresh;
 }
 
