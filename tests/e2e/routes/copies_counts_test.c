@@ -86,15 +86,20 @@ static void others_wait_in_vain(void **state)
     counted("requests 3 misses 3 wins 1 waits 2 waits_missed 2");
 }
 
+/* On a busy machine the time of an mg may be over before anybody has looked: then it does not know of the old value. */
 static void those_in_vain_get_what_is_old(void **state)
 {
+    unsigned missed = 0;
     if (!opens("wait = 0.01, stale = 60")) skip();
     client_asks(a, "set k 3 0 1\r\n1\r\n", "STORED\r\n");
     client_asks(a, "delete k\r\n", "DELETED\r\n");
     client_asks(a, GET, MISS);
     client_asks(b, GET, HIT);
-    client_asks(c, "mg k v\r\n", "VA 1\r\n1\r\n");
-    counted("requests 3 misses 1 wins 1 hits 2 waits 2 waits_stale 2");
+    client_sends(c, "mg k v\r\n");
+    for (; strcmp(client_sees_line(c), "EN") == 0; missed++) client_sends(c, "mg k v\r\n");
+    client_sees(c, "1\r\n");
+    counted(textf("requests %u misses %u wins 1 hits 2 waits %u waits_stale 2 waits_missed %u",
+                  missed + 3, missed + 1, missed + 2, missed));
 }
 
 static void one_is_to_renew(void **state)
