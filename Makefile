@@ -146,6 +146,9 @@ $B/tests/e2e/%_tls_test: $B/tests/e2e/%_test
 $B/tests/e2e/%_stores_test: $B/tests/e2e/%_test
 	@ln -f $< $@
 
+# It reads a document as programs do.
+$B/tests/e2e/service/stores_shown_test: TESTLIBS += -ljson-c
+
 # They read what a daemon records.
 $(addprefix $B/tests/e2e/service/,record_test record_ends_test): \
     $(addprefix $B/obj/,record/take.o record/datagram.o base/live.o base/utf8.o protocol/command.o)

@@ -157,7 +157,7 @@ struct board_worker {
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
     struct compared compared;   /* reads whose answers differed */
-    struct board_tables tables; /* of servers, pools, commands, listeners and comparisons */
+    struct board_tables tables; /* of servers, pools, commands and others */
 };
 
 enum { BOARD_HOUSES = 2 };

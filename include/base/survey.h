@@ -53,6 +53,20 @@ enum survey_comparison_cell {
         SURVEY_COMPARISON_CELLS
 };
 
+enum survey_near_cell {
+#define X(name, kind, meaning) SURVEY_NEAR_##name,
+    BOARD_NEAR_CELLS(X)
+#undef X
+        SURVEY_NEAR_CELLS
+};
+
+enum survey_lease_cell {
+#define X(name, kind, meaning) SURVEY_LEASE_##name,
+    BOARD_LEASE_CELLS(X)
+#undef X
+        SURVEY_LEASE_CELLS
+};
+
 enum { SURVEY_CELLS = 28 }; /* room for any of them */
 
 /* A name may hold any bytes but 0, as the path of a socket may. is_used: a script has the server or pool, a worker takes clients

@@ -1,5 +1,5 @@
-/* tables: what a worker counts for each server, pool, command, listener and comparison: a table of named entries for each of the five
- * kinds, in the worker's part of the board, which owns them.
+/* tables: what a worker counts for each server, pool, command, listener, comparison, near and lease: a table of named entries for each of
+ * these kinds, in the worker's part of the board, which owns them.
  *
  * One process writes a part, and any may read it. An entry stays once it is made: it goes on counting over reloads and in the next
  * worker of that slot. base/survey.h has the sums over all parts.
@@ -104,13 +104,43 @@
     X(new_errors, COUNTER, "the new route failed")                                                 \
     X(left_out, COUNTER, "reads that were not compared: too many were waiting")
 
+/* For one mg.near. */
+#define BOARD_NEAR_CELLS(X)                                                                        \
+    X(users, GAUGE, "workers whose script has it")                                                 \
+    X(requests, COUNTER, "reads: keys of get, and mg")                                             \
+    X(hits, COUNTER, "reads that a copy has answered")                                             \
+    X(misses, COUNTER, "reads that were passed on, as no copy could answer them")                  \
+    X(copies, COUNTER, "copies made")                                                              \
+    X(overtaken, COUNTER, "values that became no copy, as a write of their key came in between")
+
+/* For one mg.lease. A read that has ended has one outcome, hits, misses or errors; a wait that has ended has one of the cells from
+ * waits_value on. */
+#define BOARD_LEASE_CELLS(X)                                                                       \
+    X(users, GAUGE, "workers whose script has it")                                                 \
+    X(waiting, GAUGE, "reads that wait for the set of another client")                             \
+    X(requests, COUNTER, "reads: keys of get, gets, gat and gats, and mg that takes part")         \
+    X(hits, COUNTER, "reads that got a value")                                                     \
+    X(misses, COUNTER, "reads that got a miss")                                                    \
+    X(errors, COUNTER, "reads that got an error")                                                  \
+    X(wins, COUNTER, "of the misses: given to the one client that is to store the key")            \
+    X(refreshes, COUNTER, "of the misses: given to one client while the others get the value")     \
+    X(shed, COUNTER, "of the misses: too many reads waited")                                       \
+    X(waits, COUNTER, "reads that waited for the set of another client")                           \
+    X(waits_value, COUNTER, "waits that ended with the value")                                     \
+    X(waits_stale, COUNTER, "waits that ended with an old value")                                  \
+    X(waits_won, COUNTER, "waits that ended with the miss of the next one that is to store")       \
+    X(waits_missed, COUNTER, "waits that ended with a miss: nobody stored in time")                \
+    X(waits_failed, COUNTER, "waits that ended with an error, or whose client had gone")
+
 /* kind, member of struct tables, struct, entries, X-macro of the cells */
 #define BOARD_TABLES(X)                                                                            \
     X(SERVERS, servers, board_server, 256, BOARD_SERVER_CELLS)                                     \
     X(POOLS, pools, board_pool, 64, BOARD_POOL_CELLS)                                              \
     X(COMMANDS, commands, board_command, 40, BOARD_COMMAND_CELLS)                                  \
     X(LISTENERS, listeners, board_listener, 128, BOARD_LISTENER_CELLS)                             \
-    X(COMPARISONS, comparisons, board_comparison, 32, BOARD_COMPARISON_CELLS)
+    X(COMPARISONS, comparisons, board_comparison, 32, BOARD_COMPARISON_CELLS)                      \
+    X(NEARS, nears, board_near, 32, BOARD_NEAR_CELLS)                                              \
+    X(LEASES, leases, board_lease, 32, BOARD_LEASE_CELLS)
 
 enum board_table {
 #define X(kind, member, type, entries, cells) BOARD_TABLE_##kind,
@@ -159,6 +189,18 @@ struct board_comparison {
     struct latency latency; /* of the new route's answers */
 };
 
+struct board_near {
+    char name[BOARD_NAME];
+    BOARD_NEAR_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of reads that were passed on */
+};
+
+struct board_lease {
+    char name[BOARD_NAME];
+    BOARD_LEASE_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of waits */
+};
+
 #undef BOARD_CELL_FIELD
 
 /* used: how many entries of each table are made. What stands behind them was never written and takes no memory. */
@@ -198,6 +240,8 @@ struct board_pool *board_pool(struct board_tables *t, const char *name);
 struct board_command *board_command(struct board_tables *t, const char *name);
 struct board_listener *board_listener(struct board_tables *t, const char *name);
 struct board_comparison *board_comparison(struct board_tables *t, const char *name);
+struct board_near *board_near(struct board_tables *t, const char *name);
+struct board_lease *board_lease(struct board_tables *t, const char *name);
 
 /* How many entries another process may read, and the name, cells and histogram of one of them. */
 uint32_t board_table_used(const struct board_tables *t, enum board_table kind);

@@ -23,6 +23,7 @@
 
 struct master;
 struct spool_said;
+struct recent;
 
 enum { ADMIN_SESSIONS = 32, ADMIN_WORDS = 16, ADMIN_A_SECOND = 200 };
 
@@ -149,6 +150,9 @@ void session_leaves_record(struct session *s);
 
 /* A record_order_gone_fn; arg: struct admin. */
 void admin_take_gone(void *arg);
+
+/* In admin_stores.c: appends the records of stores, near copies and leases. */
+void session_record_stores(struct records *r, const struct recent *recent);
 
 /* In admin_spool.c. */
 void session_run_spool(struct session *s);

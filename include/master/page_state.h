@@ -36,6 +36,8 @@ struct page {
     enum survey_kind kind;
     const struct survey_entry *entry;
     size_t entry_at; /* its place in its list */
+    const struct store_row *store;
+    struct recent_store_rates store_rates;
     const struct journal_entry *reload;
     const struct log_tail_line *line;
     const struct heat_row *key;

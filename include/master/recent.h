@@ -8,6 +8,7 @@
 #define MOONGATE_MASTER_RECENT_H
 
 #include "base/survey.h"
+#include "master/store_rows.h"
 #include <ev.h>
 #include <stdbool.h>
 
@@ -15,10 +16,11 @@ enum { RECENT_SURVEYS = 11, RECENT_POINTS = 60 };
 
 enum recent_state { RECENT_READY, RECENT_DEGRADED, RECENT_DOWN };
 
-/* A survey, and since when each server in it has had its state: as process_clock, 0 where its beginning was not seen. By the order of
+/* A survey, the stores at that time, and since when each server in it has had its state: as process_clock, 0 where its beginning was not seen. By the order of
  * the servers in the survey. */
 struct recent_moment {
     struct survey *survey;
+    struct store_rows stores;
     double *since;
 };
 
@@ -32,6 +34,7 @@ struct recent_point {
 struct recent {
     struct ev_loop *loop;
     const struct board *board;
+    const struct storage *storage; /* NULL: the service has no stores */
     bool is_on;
     size_t moments_n, points_n;
     struct recent_moment moments[RECENT_SURVEYS];
@@ -62,6 +65,22 @@ double recent_window(const struct recent *r);
 /* The rates of an entry of the newest survey, or of all clients' requests together, over the window. */
 struct recent_rates recent_entry_rates(const struct recent *r, enum survey_kind kind, size_t i);
 struct recent_rates recent_all_rates(const struct recent *r);
+
+/* By how much a counter of that entry has grown over the window; NAN: there is no window yet. */
+double recent_growth(const struct recent *r, enum survey_kind kind, size_t i, const char *cell);
+
+/* Rates of a store of the newest moment, since the oldest one that has it. */
+struct recent_store_rates {
+    double gets, sets,
+        evictions;   /* a second: keys asked for, values to be stored, items that went for others */
+    double hit_rate; /* of those gets, 0..1 */
+    double used;     /* of its bytes, 0..1 */
+};
+struct recent_store_rates recent_store_rates(const struct recent *r, size_t i);
+
+/* Of the waits of a lease that have ended in the window, those that were in vain: their time was over, and they got a miss or an old
+ * value; 0..1, NAN: none has ended. */
+double recent_waits_in_vain(const struct recent *r, size_t i);
 
 /* All connections of all workers serve, some do, none does. */
 enum recent_state recent_server_state(const struct survey_entry *server);

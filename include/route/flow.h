@@ -72,6 +72,9 @@ struct flow_kind {
     /* Once a route: fills state, or makes one whose size depends on the options; the words live during the call. NULL: nothing to
      * do. */
     void (*build)(struct route *route, const struct route_word *words, uint32_t n);
+    /* Once when its script comes into use in this worker, and once when another one takes its place: a kind that counts finds its
+     * entry. NULL: nothing to do. */
+    void (*in_use)(const struct route *route, struct board_tables *tables, bool is_used);
     /* Begins the first legs, or finishes. */
     void (*start)(struct flow *flow);
     /* A leg has ended; the flow may be finished already. result lives during the call. */

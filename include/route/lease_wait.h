@@ -18,6 +18,9 @@ struct lease_waiter {
     struct flow *prev;
     double deadline; /* as turn->now; 0: not before the first answer */
     uint32_t stage;  /* flow_lease.c's */
+    bool
+        waits; /* it is counted as waiting: for the set of another client, and not for an answer alone */
+    bool is_won, is_old; /* what it ends with: a win, an old value */
 };
 
 static inline struct lease_waiter *lease_waiter_of(const struct flow *flow)
@@ -37,8 +40,16 @@ const struct result *lease_say(struct flow *flow, struct lease_saying *saying,
                                struct lease_told *told);
 void lease_unsay(struct lease_saying *saying);
 
-/* For flow_kind.build. */
-void lease_wait_build(struct route *route);
+/* For flow_kind.build and in_use. */
+void lease_wait_build(struct route *route, const struct route_word *name);
+void lease_wait_in_use(const struct route *route, struct board_tables *tables, bool is_used);
+
+/* The board's, of a route whose script is in use, or was. */
+struct board_lease *lease_tally(const struct route *route);
+
+/* A read has got a result of that kind; and so its wait is over, if it has waited. */
+void lease_count(const struct route *route, unsigned kind);
+void lease_wait_ends(const struct flow *flow, unsigned kind);
 
 enum lease_joined {
     LEASE_ASKS,  /* alone: it is to ask for all that come */
@@ -52,8 +63,11 @@ enum lease_joined lease_join(struct flow *flow, bool waits, const struct result 
 /* The flow, which is in no group afterwards. */
 void lease_leave(struct flow *flow);
 
-/* The first member's look has shown that the others go on waiting. old: as above. */
+/* The first member's look has shown that all go on waiting. old: as above. */
 void lease_wait_on(struct flow *flow, const struct result *old);
+
+/* The same where the first member has won: it leaves, and the others wait on. */
+void lease_leave_waiting(struct flow *flow);
 
 /* Takes all members out of the flow's group, the flow, too. Each is linked by `next` with the one behind it; the flow itself comes first,
  * or not at all. The group is gone. */

@@ -10,13 +10,15 @@
 #include "route/turn.h"
 
 struct store;
+struct board_near;
 
 /* name: a number that no other route over the same store has. share: of the requests that a key must have to be copied; below 0: any
- * key is. ttl in seconds. */
+ * key is. ttl in seconds. counts: the board's, once the script is in use. */
 struct near {
     struct store *store;
     uint64_t name;
     double ttl, share;
+    struct board_near *counts;
 };
 
 /* What was known when a read was sent on. */
@@ -35,10 +37,10 @@ bool near_may_answer(const struct request *r);
 bool near_answer(struct turn *t, const struct generation *g, const struct near *n,
                  const struct request *r);
 
-/* r, for which near_may_copy is true, is about to be sent on. */
-struct near_read near_begin(const struct turn *t, const struct request *r);
+/* r is about to be sent on. */
+struct near_read near_begin(const struct turn *t, const struct near *n, const struct request *r);
 
-/* The result of that read: makes a copy of its value, if that may be. */
+/* The result of that read: makes a copy of its value, if near_may_copy and all else allows it. */
 void near_take(struct turn *t, const struct generation *g, const struct near *n,
                const struct request *r, const struct near_read *read, const struct result *result);
 

@@ -36,14 +36,18 @@ struct top_table {
     const char *empty;            /* what to say when it is */
     struct top_column columns[9]; /* the name first; a NULL title ends them */
     size_t sorted;                /* the column by which rows are sorted at first */
+    bool is_rare; /* left out while it has no rows: most services have none of these */
 };
 
-enum { TOP_TABLES = 6 };
+enum { TOP_TABLES = 9 };
 
 extern const struct top_table top_tables[TOP_TABLES];
 
 /* How many columns it has. */
 size_t top_columns(const struct top_table *t);
+
+/* False: it is to be left out. document NULL: none has come. */
+bool top_is_shown(const struct top_table *t, const struct json_object *document);
 
 /* A number in the document, or in a row, by its name or `object.name`; NAN: there is none. */
 double top_number(const struct json_object *of, const char *member);

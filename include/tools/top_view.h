@@ -14,7 +14,8 @@ enum { TOP_WIDTH_MOST = 500 };
 typedef void top_line_fn(void *about, enum terminal_look look, const char *text);
 
 struct top_view {
-    size_t table; /* that is shown */
+    size_t table;   /* that is shown, if it is to be: else the first */
+    unsigned shown; /* a bit for each table that the last document has */
     struct top_order {
         size_t column;
         bool reversed;

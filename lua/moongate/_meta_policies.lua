@@ -158,13 +158,14 @@
 ---@field stale integer?    seconds that an item is kept after its time, or after a delete
 ---@field refresh integer?  seconds before the end of an item's time in which one client is to store it again
 ---@field waiting integer?  clients that wait at once, in each worker
+---@field name string?     under which it is counted
 ---@field without_meta ("error"|"plain")?  what reads get from servers that know no meta commands
 
 ---@class moongate.NearOptions: moongate.Children
 ---@field ttl number?  seconds that a copy lives at most
 ---@field only "hot"|nil  copies of hot keys alone
 ---@field share number?  of the worker's requests, that a hot key must have
----@field name string?  tells two of them over one store apart
+---@field name string?  under which it is counted; tells two of them over one store apart
 
 ---@class moongate.NegativeCacheOptions: moongate.Children
 ---@field ttl number?  seconds that a miss is remembered; may stand as the last item

@@ -86,6 +86,11 @@ function M.name(value)
     return tostring(value)
 end
 
+--- The same for statistics, whose names have no spaces: "users".
+function M.word(value)
+    return (M.name(value):gsub("pool ", ""):gsub(", ", ","):gsub("%s", "_"):sub(1, 90))
+end
+
 local refuse = readonly.refuse "a route"
 
 --- Makes the value that a script gets for a route that C runs.

@@ -14,7 +14,9 @@ _Static_assert((int)SURVEY_SERVER_CELLS <= (int)SURVEY_CELLS &&
                    (int)SURVEY_POOL_CELLS <= (int)SURVEY_CELLS &&
                    (int)SURVEY_COMMAND_CELLS <= (int)SURVEY_CELLS &&
                    (int)SURVEY_LISTENER_CELLS <= (int)SURVEY_CELLS &&
-                   (int)SURVEY_COMPARISON_CELLS <= (int)SURVEY_CELLS,
+                   (int)SURVEY_COMPARISON_CELLS <= (int)SURVEY_CELLS &&
+                   (int)SURVEY_NEAR_CELLS <= (int)SURVEY_CELLS &&
+                   (int)SURVEY_LEASE_CELLS <= (int)SURVEY_CELLS,
                "cells of any kind have room");
 
 /* A list that is being made. Open addressing: places[hash and on] is the number of an entry plus 1; 0: free. */
@@ -123,6 +125,8 @@ static bool is_used(const struct survey_entry *e, enum survey_kind kind)
     case SURVEY_COMMANDS: return e->cells[SURVEY_COMMAND_requests] > 0;
     case SURVEY_COMPARISONS:
         return e->cells[SURVEY_COMPARISON_requests] + e->cells[SURVEY_COMPARISON_left_out] > 0;
+    case SURVEY_NEARS: return e->cells[SURVEY_NEAR_users] > 0;
+    case SURVEY_LEASES: return e->cells[SURVEY_LEASE_users] > 0;
     default:
         return e->cells[SURVEY_LISTENER_workers] > 0 ||
                e->cells[SURVEY_LISTENER_curr_connections] > 0;

@@ -17,6 +17,8 @@ static const struct survey_cell pool_cells[] = {BOARD_POOL_CELLS(CELL)};
 static const struct survey_cell command_cells[] = {BOARD_COMMAND_CELLS(CELL)};
 static const struct survey_cell listener_cells[] = {BOARD_LISTENER_CELLS(CELL)};
 static const struct survey_cell comparison_cells[] = {BOARD_COMPARISON_CELLS(CELL)};
+static const struct survey_cell near_cells[] = {BOARD_NEAR_CELLS(CELL)};
+static const struct survey_cell lease_cells[] = {BOARD_LEASE_CELLS(CELL)};
 
 #define SHAPE(table, kind, type, list)                                                             \
     [BOARD_TABLE_##kind] = {.cells = list,                                                         \
@@ -32,6 +34,8 @@ static const struct board_table_shape shapes[BOARD_TABLE_COUNT] = {
     SHAPE(commands, COMMANDS, board_command, command_cells),
     SHAPE(listeners, LISTENERS, board_listener, listener_cells),
     SHAPE(comparisons, COMPARISONS, board_comparison, comparison_cells),
+    SHAPE(nears, NEARS, board_near, near_cells),
+    SHAPE(leases, LEASES, board_lease, lease_cells),
 };
 
 const struct board_table_shape *board_table_shape(enum board_table kind)
@@ -130,6 +134,16 @@ struct board_comparison *board_comparison(struct board_tables *t, const char *na
     return find_or_add(t, BOARD_TABLE_COMPARISONS, name, OTHER);
 }
 
+struct board_near *board_near(struct board_tables *t, const char *name)
+{
+    return find_or_add(t, BOARD_TABLE_NEARS, name, OTHER);
+}
+
+struct board_lease *board_lease(struct board_tables *t, const char *name)
+{
+    return find_or_add(t, BOARD_TABLE_LEASES, name, OTHER);
+}
+
 static void clear_gauges(struct board_tables *t, enum board_table kind)
 {
     const struct board_table_shape *s = board_table_shape(kind);
@@ -152,7 +166,7 @@ const char *board_tables_layout(void)
     static const char text[] =
 #define X(name, kind, meaning) #name ":" #kind " "
         BOARD_SERVER_CELLS(X) BOARD_POOL_CELLS(X) BOARD_COMMAND_CELLS(X) BOARD_LISTENER_CELLS(X)
-            BOARD_COMPARISON_CELLS(X)
+            BOARD_COMPARISON_CELLS(X) BOARD_NEAR_CELLS(X) BOARD_LEASE_CELLS(X)
 #undef X
         ;
     return text;

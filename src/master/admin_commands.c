@@ -245,6 +245,7 @@ static void run_status(struct session *s)
     record_steered(r, &m->steers.table);
     record_text(r, "log_level", log_shown_from());
     record_end(r);
+    session_record_stores(r, view.recent);
     session_show(s, r, true, NULL);
     session_end(s);
 }

@@ -164,7 +164,7 @@ static void put_row(const struct exposition *e, FILE *to)
     }
 }
 
-/* --- servers, pools, commands, listeners ------------------------------------------------------ */
+/* --- servers, pools and others ------------------------------------------------------ */
 
 static const struct {
     const char *label, *prefix, *times, *meaning;
@@ -179,6 +179,10 @@ static const struct {
                           "time from a request to its whole reply"},
     [SURVEY_COMPARISONS] = {"comparison", "comparison_", "moongate_comparison_new_seconds",
                             "time from a read that is compared to the new route's answer"},
+    [SURVEY_NEARS] = {"near", "near_", "moongate_near_passed_seconds",
+                      "time from a read that no copy has answered to the route's answer"},
+    [SURVEY_LEASES] = {"lease", "lease_", "moongate_lease_wait_seconds",
+                       "time that reads waited for the set of another client"},
 };
 
 static void put_cells(const struct exposition *e, enum survey_kind kind, FILE *to)

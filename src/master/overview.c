@@ -13,6 +13,7 @@ bool overview_init(struct master *m)
 {
     bool is_asked = m->seat->metrics || m->seat->admin || m->seat->stats;
     recent_init(&m->recent, m->loop, m->board, is_asked);
+    m->recent.storage = &m->storage;
     return !is_asked || log_tail_begin();
 }
 

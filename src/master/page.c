@@ -108,6 +108,30 @@ static bool item_listeners(struct page *p, size_t i)
     return next_entry(p, SURVEY_LISTENERS, i);
 }
 
+static bool item_near(struct page *p, size_t i)
+{
+    return next_entry(p, SURVEY_NEARS, i);
+}
+
+static bool item_leases(struct page *p, size_t i)
+{
+    return next_entry(p, SURVEY_LEASES, i);
+}
+
+static size_t stores_n(const struct page *p)
+{
+    const struct recent_moment *now = recent_now(p->v->recent);
+    return now ? now->stores.n : 0;
+}
+
+static bool item_stores(struct page *p, size_t i)
+{
+    if (i >= stores_n(p)) return false;
+    p->store = &recent_now(p->v->recent)->stores.all[i];
+    p->store_rates = recent_store_rates(p->v->recent, i);
+    return true;
+}
+
 static bool item_reloads(struct page *p, size_t i)
 {
     p->reload = journal_look(p->v->journal, (uint32_t)i);
@@ -164,6 +188,9 @@ PART(has_servers, any_entry(p, SURVEY_SERVERS))
 PART(has_pools, any_entry(p, SURVEY_POOLS))
 PART(has_commands, any_entry(p, SURVEY_COMMANDS))
 PART(has_listeners, any_entry(p, SURVEY_LISTENERS))
+PART(has_stores, stores_n(p) > 0)
+PART(has_near, any_entry(p, SURVEY_NEARS))
+PART(has_leases, any_entry(p, SURVEY_LEASES))
 PART(keys_shown, p->what &STATUS_KEYS)
 PART(script, p->v->script)
 PART(has_hot_keys, p->keys_n > 0)
@@ -179,14 +206,20 @@ static bool page_item(void *arg, const char *list, size_t i)
         bool (*item)(struct page *p, size_t i);
     } lists[] = {
 #define LIST(name) {#name, item_##name}
-        LIST(servers),         LIST(pools),       LIST(commands),
-        LIST(listeners),       LIST(reloads),     LIST(log),
-        LIST(counters),        LIST(problems),    LIST(has_problems),
-        LIST(has_servers),     LIST(has_pools),   LIST(has_commands),
-        LIST(keys_shown),      LIST(script),      LIST(has_listeners),
-        LIST(window),          LIST(age),         LIST(repeated),
-        LIST(hot_keys),        LIST(hot_clients), LIST(has_hot_keys),
-        LIST(has_hot_clients),
+        LIST(servers),       LIST(pools),
+        LIST(commands),      LIST(listeners),
+        LIST(reloads),       LIST(log),
+        LIST(counters),      LIST(problems),
+        LIST(has_problems),  LIST(has_servers),
+        LIST(has_pools),     LIST(has_commands),
+        LIST(keys_shown),    LIST(script),
+        LIST(has_listeners), LIST(window),
+        LIST(age),           LIST(repeated),
+        LIST(hot_keys),      LIST(hot_clients),
+        LIST(has_hot_keys),  LIST(has_hot_clients),
+        LIST(stores),        LIST(has_stores),
+        LIST(near),          LIST(has_near),
+        LIST(leases),        LIST(has_leases),
 #undef LIST
     };
     size_t n = sizeof lists / sizeof *lists, l = 0;

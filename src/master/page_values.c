@@ -79,6 +79,13 @@ static void put_cell(const struct page *p, const char *cell, FILE *out)
     html_number(out, survey_get(p->entry, p->kind, cell));
 }
 
+/* How often a second the entry has counted that. */
+static void put_growth(const struct page *p, const char *cell, FILE *out)
+{
+    double grown = recent_growth(p->v->recent, p->kind, p->entry_at, cell);
+    html_count(out, grown / recent_window(p->v->recent));
+}
+
 /* The length of a bar, of 100. */
 static void put_share(const struct page *p, FILE *out)
 {
@@ -208,6 +215,20 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
     X(in_flight, put_cell(p, "in_flight", out))                                                    \
     X(answering, put_cell(p, "answering", out))                                                    \
     X(members, put_cell(p, "servers", out))                                                        \
+    X(store, html_text(out, p->store->name))                                                       \
+    X(store_size, html_size(out, (double)p->store->usage.size))                                    \
+    X(store_items, html_number(out, p->store->usage.items))                                        \
+    X(store_used, html_share(out, p->store_rates.used))                                            \
+    X(store_bar, fprintf(out, "%.0f", fmin(p->store_rates.used, 1) * 100))                         \
+    X(store_gets, html_count(out, p->store_rates.gets))                                            \
+    X(store_hits, html_share(out, p->store_rates.hit_rate))                                        \
+    X(store_sets, html_count(out, p->store_rates.sets))                                            \
+    X(store_evictions, html_count(out, p->store_rates.evictions))                                  \
+    X(copies, put_growth(p, "copies", out))                                                        \
+    X(waiting, put_cell(p, "waiting", out))                                                        \
+    X(waits, put_growth(p, "waits", out))                                                          \
+    X(in_vain, html_share(out, recent_waits_in_vain(p->v->recent, p->entry_at)))                   \
+    X(wins, put_growth(p, "wins", out))                                                            \
     X(connected, put_cell(p, "curr_connections", out))                                             \
     X(line_requests, put_line_requests(p, out))                                                    \
     X(area_requests, put_area_requests(p, out))                                                    \

@@ -34,19 +34,30 @@ static uint64_t errors_of(const struct survey_entry *e, enum survey_kind kind)
     case SURVEY_COMMANDS:
         return c[SURVEY_COMMAND_client_errors] + c[SURVEY_COMMAND_server_errors] +
                c[SURVEY_COMMAND_script_errors];
+    case SURVEY_COMPARISONS:
+        return c[SURVEY_COMPARISON_old_errors] + c[SURVEY_COMPARISON_new_errors];
+    case SURVEY_NEARS: return 0;
+    case SURVEY_LEASES: return c[SURVEY_LEASE_errors];
     default:
         return c[SURVEY_LISTENER_client_errors] + c[SURVEY_LISTENER_server_errors] +
                c[SURVEY_LISTENER_script_errors];
     }
 }
 
+static bool has_bytes(enum survey_kind kind)
+{
+    return kind == SURVEY_SERVERS || kind == SURVEY_POOLS || kind == SURVEY_LISTENERS;
+}
+
 static void tally_add(struct tally *t, const struct survey_entry *e, enum survey_kind kind)
 {
     t->requests += survey_get(e, kind, "requests");
     t->errors += errors_of(e, kind);
-    t->hits += survey_get(e, kind, "hits");
-    t->misses += survey_get(e, kind, "misses");
-    if (kind != SURVEY_COMMANDS) {
+    if (kind != SURVEY_COMPARISONS) {
+        t->hits += survey_get(e, kind, "hits");
+        t->misses += survey_get(e, kind, "misses");
+    }
+    if (has_bytes(kind)) {
         t->bytes_read += survey_get(e, kind, "bytes_read");
         t->bytes_written += survey_get(e, kind, "bytes_written");
     }
@@ -70,15 +81,15 @@ static void tally_since(struct tally *t, const struct tally *before)
         grown(&t->latency.counts[i], before->latency.counts[i]);
 }
 
-static struct recent_rates rates(const struct tally *t, double seconds, bool has_bytes)
+static struct recent_rates rates(const struct tally *t, double seconds, bool with_bytes)
 {
     uint64_t keys = t->hits + t->misses;
     bool has_times = latency_count(&t->latency) > 0;
     return (struct recent_rates){.requests = (double)t->requests / seconds,
                                  .errors = (double)t->errors / seconds,
-                                 .bytes_read = has_bytes ? (double)t->bytes_read / seconds : NAN,
+                                 .bytes_read = with_bytes ? (double)t->bytes_read / seconds : NAN,
                                  .bytes_written =
-                                     has_bytes ? (double)t->bytes_written / seconds : NAN,
+                                     with_bytes ? (double)t->bytes_written / seconds : NAN,
                                  .hit_rate = keys ? (double)t->hits / (double)keys : NAN,
                                  .p50 = has_times ? latency_percentile(&t->latency, 0.5) : NAN,
                                  .p99 = has_times ? latency_percentile(&t->latency, 0.99) : NAN};
@@ -146,6 +157,7 @@ static double since(const struct recent_moment *before, const struct survey_entr
 
 static void moment_release(struct recent_moment *m)
 {
+    store_rows_release(&m->stores);
     survey_destroy(m->survey);
     free(m->since);
 }
@@ -180,6 +192,7 @@ void recent_take(struct recent *r)
         moment_release(&now);
         return;
     }
+    now.stores = store_rows_take(r->storage);
     for (size_t i = 0; i < servers->n; i++) now.since[i] = since(before, &servers->entries[i], i);
     if (before) add_point(r, before->survey, now.survey);
     if (r->moments_n == RECENT_SURVEYS) {
@@ -213,7 +226,56 @@ struct recent_rates recent_entry_rates(const struct recent *r, enum survey_kind 
     if (was) tally_add(&old, was, kind);
     tally_add(&new, &list->entries[i], kind);
     tally_since(&new, &old);
-    return rates(&new, seconds, kind != SURVEY_COMMANDS);
+    return rates(&new, seconds, has_bytes(kind));
+}
+
+double recent_growth(const struct recent *r, enum survey_kind kind, size_t i, const char *cell)
+{
+    if (!(recent_window(r) > 0)) return NAN;
+    const struct survey_entry *e = &recent_now(r)->survey->lists[kind].entries[i];
+    const struct survey_entry *was = same(r->moments[0].survey, kind, e->name, i);
+    uint64_t number = survey_get(e, kind, cell);
+    if (was) grown(&number, survey_get(was, kind, cell));
+    return (double)number;
+}
+
+double recent_waits_in_vain(const struct recent *r, size_t i)
+{
+    static const char *const ends[] = {"waits_missed", "waits_stale", "waits_value", "waits_won"};
+    double ended = 0, in_vain = 0;
+    for (unsigned e = 0; e < sizeof ends / sizeof *ends; e++) {
+        double n = recent_growth(r, SURVEY_LEASES, i, ends[e]);
+        ended += n;
+        if (e < 2) in_vain += n;
+    }
+    return ended > 0 ? in_vain / ended : NAN;
+}
+
+/* The counts of a store since an earlier moment. */
+static void store_since(struct store_row *row, const struct store_row *before)
+{
+    for (unsigned c = 0; c < STORE_COUNT_N; c++) grown(&row->counts[c], before->counts[c]);
+    grown(&row->usage.evictions, before->usage.evictions);
+}
+
+/* A store that the older moments do not have may have been there: it comes from the process before, or from an earlier script. */
+struct recent_store_rates recent_store_rates(const struct recent *r, size_t i)
+{
+    const struct recent_moment *now = recent_now(r), *then = r->moments;
+    const struct store_row *before;
+    struct store_row row = now->stores.all[i];
+    while (!(before = store_rows_find(&then->stores, row.name))) then++;
+    store_since(&row, before);
+    double seconds = now->survey->taken - then->survey->taken;
+    double found = (double)row.counts[STORE_COUNT_get_hits];
+    double keys = found + (double)row.counts[STORE_COUNT_get_misses];
+    bool is_known = seconds > 0;
+    return (struct recent_store_rates){
+        .gets = is_known ? (double)row.counts[STORE_COUNT_cmd_get] / seconds : NAN,
+        .sets = is_known ? (double)row.counts[STORE_COUNT_cmd_set] / seconds : NAN,
+        .evictions = is_known ? (double)row.usage.evictions / seconds : NAN,
+        .hit_rate = keys > 0 ? found / keys : NAN,
+        .used = (double)row.usage.bytes / (double)row.usage.size};
 }
 
 struct recent_rates recent_all_rates(const struct recent *r)

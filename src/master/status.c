@@ -3,6 +3,7 @@
 #include "base/log_tail.h"
 #include "base/process.h"
 #include "master/hot.h"
+#include "worker/stats_stores.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,13 @@ static void put_cells(struct json *out, const struct survey_entry *e, enum surve
     json_object_end(out);
 }
 
+static void put_waits(struct json *out, const struct recent *r, size_t i)
+{
+    double waits = recent_growth(r, SURVEY_LEASES, i, "waits");
+    json_fraction(out, "waits_per_second", waits / recent_window(r));
+    json_fraction(out, "waits_in_vain", recent_waits_in_vain(r, i));
+}
+
 static void put_entry(struct json *out, const struct recent *r, enum survey_kind kind, size_t i)
 {
     const struct survey_entry *e = &recent_now(r)->survey->lists[kind].entries[i];
@@ -93,6 +101,7 @@ static void put_entry(struct json *out, const struct recent *r, enum survey_kind
     if (word) json_text(out, "state", word);
     if (kind == SURVEY_SERVERS) json_fraction(out, "state_seconds", status_state_age(r, i));
     put_rates(out, &rates);
+    if (kind == SURVEY_LEASES) put_waits(out, r, i);
     put_cells(out, e, kind);
     json_object_end(out);
 }
@@ -104,6 +113,37 @@ static void put_entries(struct json *out, const struct recent *r, enum survey_ki
     json_list(out, name);
     for (size_t i = 0; now && i < now->survey->lists[kind].n; i++)
         if (status_shows(&now->survey->lists[kind].entries[i])) put_entry(out, r, kind, i);
+    json_list_end(out);
+}
+
+/* The names are those of `stats stores`. */
+static void put_store(struct json *out, const struct recent *r, size_t i)
+{
+    const struct store_row *row = &recent_now(r)->stores.all[i];
+    struct recent_store_rates rates = recent_store_rates(r, i);
+    json_object(out, NULL);
+    json_text(out, "name", row->name);
+    json_fraction(out, "used", rates.used);
+    json_fraction(out, "gets_per_second", rates.gets);
+    json_fraction(out, "sets_per_second", rates.sets);
+    json_fraction(out, "evictions_per_second", rates.evictions);
+    json_fraction(out, "hit_rate", rates.hit_rate);
+    json_object(out, "cells");
+#define X(field, kind, metric, meaning) json_number(out, #field, row->usage.field);
+    STORE_USAGE(X)
+#undef X
+#define X(count, meaning) json_number(out, #count, row->counts[STORE_COUNT_##count]);
+    STORE_COUNTS(X)
+#undef X
+    json_object_end(out);
+    json_object_end(out);
+}
+
+static void put_stores(struct json *out, const struct recent *r)
+{
+    const struct recent_moment *now = recent_now(r);
+    json_list(out, "stores");
+    for (size_t i = 0; now && i < now->stores.n; i++) put_store(out, r, i);
     json_list_end(out);
 }
 
@@ -198,6 +238,9 @@ void status_json(const struct status_view *v, struct json *out, unsigned what)
     put_entries(out, v->recent, SURVEY_POOLS, "pools");
     put_entries(out, v->recent, SURVEY_COMMANDS, "commands");
     put_entries(out, v->recent, SURVEY_LISTENERS, "listeners");
+    put_stores(out, v->recent);
+    put_entries(out, v->recent, SURVEY_NEARS, "near");
+    put_entries(out, v->recent, SURVEY_LEASES, "leases");
     put_journal(out, v->journal, what);
     hot_json(v->recent->board, process_clock(), what & STATUS_KEYS, out);
     json_flag(out, "keys_shown", what & STATUS_KEYS);

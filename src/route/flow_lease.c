@@ -16,10 +16,26 @@
 enum { FIRST = LEASE_FIRST, BEYOND, ASK, BACK, MORE_LEGS = 2 }; /* legs */
 enum { READS, PASSES, AGAIN, TOUCHES }; /* stages: what the first leg is doing */
 
+/* What has a result already is counted. */
+static void finish(struct flow *flow, const struct result *result)
+{
+    if (!flow_is_finished(flow)) {
+        lease_count(flow->route, result->kind);
+        lease_wait_ends(flow, result->kind);
+    }
+    flow_finish(flow, result);
+}
+
 static void finish_absent(struct flow *flow)
 {
     struct lease_told told;
-    flow_finish(flow, lease_tell_absent(flow->turn, &flow->kept->r, &told));
+    finish(flow, lease_tell_absent(flow->turn, &flow->kept->r, &told));
+}
+
+static void shed(struct flow *flow)
+{
+    lease_tally(flow->route)->shed++;
+    finish_absent(flow);
 }
 
 /* --- what is sent ------------------------------------------------------------------------------- */
@@ -89,7 +105,7 @@ static void finish_with(struct flow *flow, struct lease_saying *saying)
     struct lease_told told;
     const struct result *result = lease_say(flow, saying, &told);
     struct blob *blob = told.news.blob ? blob_take(told.news.blob) : NULL;
-    flow_finish(flow, result);
+    finish(flow, result);
     if (blob) blob_give(blob);
 }
 
@@ -130,7 +146,7 @@ static void act_serve(struct flow *flow, void *saying)
 static void act_finish(struct flow *flow, void *result)
 {
     if (result)
-        flow_finish(flow, result);
+        finish(flow, result);
     else
         finish_absent(flow);
 }
@@ -170,12 +186,13 @@ static void show_mg(struct flow *flow, const struct result *result)
     struct lease_told told;
     struct blob *blob;
     lease_tell_stripped(flow->turn, flow->route, &flow->kept->r, result, &told, &blob);
-    flow_finish(flow, &told.result);
+    finish(flow, &told.result);
     if (blob) blob_give(blob);
 }
 
 void lease_in_vain(struct flow *flow, struct lease_saying *old)
 {
+    lease_waiter_of(flow)->is_old = old != NULL;
     if (old && lease_is_mg(&flow->kept->r))
         read_again(flow);
     else if (old && !lease_touches(&flow->kept->r))
@@ -188,7 +205,10 @@ void lease_in_vain(struct flow *flow, struct lease_saying *old)
 
 static void won(struct flow *flow, const struct lease_item *item)
 {
+    struct board_lease *counts = lease_tally(flow->route);
     bool is_in_vain = !flow_is_awaited(flow);
+    lease_waiter_of(flow)->is_won = !is_in_vain;
+    if (!is_in_vain) ++*(item->is_live ? &counts->refreshes : &counts->wins);
     finish_absent(flow);
     if (is_in_vain) hand_back(flow, item);
 }
@@ -198,13 +218,13 @@ static void ask(struct flow *flow)
     switch (lease_join(flow, false, NULL)) {
     case LEASE_ASKS: lease_look(flow); break;
     case LEASE_WAITS: break;
-    case LEASE_SHED: finish_absent(flow); break;
+    case LEASE_SHED: shed(flow); break;
     }
 }
 
 static void wait_for_set(struct flow *flow, const struct result *old)
 {
-    if (lease_join(flow, true, old) == LEASE_SHED) finish_absent(flow);
+    if (lease_join(flow, true, old) == LEASE_SHED) shed(flow);
 }
 
 /* What may be shown to a client that waits in vain. */
@@ -243,6 +263,7 @@ static void again_done(struct flow *flow, const struct result *result)
     struct lease_terms terms = lease_terms_of(flow->route);
     struct lease_item item = lease_see(result->news->response, &terms);
     bool is_shown = item.is_live || (terms.stale && item.sight == LEASE_OLD);
+    lease_waiter_of(flow)->is_old = !item.is_live;
     if (result->news->response->kind == RESPONSE_EN || !is_shown)
         finish_absent(flow);
     else
@@ -272,7 +293,7 @@ static void first_done(struct flow *flow, const struct result *result)
     if (stage != PASSES && lease_is_lacking(result))
         lacks(flow, result, flow);
     else if (stage == PASSES || is_error)
-        flow_finish(flow, result);
+        finish(flow, result);
     else if (!result->news)
         finish_absent(flow); /* a failure that counts as a miss */
     else if (stage == AGAIN)
@@ -282,7 +303,7 @@ static void first_done(struct flow *flow, const struct result *result)
     else if (lease_is_timed(&terms) || lease_touches(&flow->kept->r))
         first_seen(flow, result);
     else if (lease_is_plain_hit(&flow->kept->r, result->news->response))
-        flow_finish(flow, result);
+        finish(flow, result);
     else
         ask(flow);
 }
@@ -298,8 +319,7 @@ static void ask_won(struct flow *flow, const struct lease_item *item)
         flow->next = NULL;
         serve_all(flow, all, item);
     } else {
-        lease_wait_on(flow, NULL); /* the others */
-        lease_leave(flow);
+        lease_leave_waiting(flow);
     }
     won(flow, item);
 }
@@ -337,7 +357,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     case FIRST: first_done(flow, result); break;
     case ASK: ask_done(flow, result); break;
     case BACK: break;
-    default: flow_finish(flow, result); break;
+    default: flow_finish(flow, result); break; /* BEYOND: takes no part */
     }
 }
 
@@ -346,14 +366,18 @@ static void start(struct flow *flow)
     const struct request *r = &flow->kept->r;
     struct request first;
     lease_init(flow);
-    if (lease_is_beyond(r))
+    if (lease_is_beyond(r)) {
         flow_leg(flow, BEYOND, flow->route->children[LEASE_WRITES], r);
-    else
-        leg(flow, FIRST, lease_first_request(flow->turn, flow->route, r, false, &first));
+        return;
+    }
+    lease_tally(flow->route)->requests++;
+    leg(flow, FIRST, lease_first_request(flow->turn, flow->route, r, false, &first));
 }
 
+/* One that nobody has finished is ended with moongate. */
 static void release(struct flow *flow)
 {
+    lease_wait_ends(flow, RESULT_LOST);
     lease_leave(flow);
 }
 
@@ -365,10 +389,9 @@ static void drop(struct flow *flow)
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    assert(route->children_n == LEASE_CHILDREN && n == 0);
-    (void)words;
+    assert(route->children_n == LEASE_CHILDREN && n == 1);
     (void)n;
-    lease_wait_build(route);
+    lease_wait_build(route, &words[0]);
 }
 
 /* For explain. */
@@ -388,6 +411,7 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
 const struct flow_kind flow_lease = {.more_legs = MORE_LEGS,
                                      .own_size = sizeof(struct lease_waiter),
                                      .build = build,
+                                     .in_use = lease_wait_in_use,
                                      .start = start,
                                      .leg_done = leg_done,
                                      .alarm = lease_alarm,

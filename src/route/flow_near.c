@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "placement/hash.h"
@@ -7,22 +8,31 @@
 #include "route/near.h"
 
 /* Near: reads are answered from copies in a store (route/near.h); where there is none the child answers, and its value becomes one.
- * All else goes to the child. The store is the second child; the word says under which name copies are there. */
+ * All else goes to the child. The store is the second child; the words say under which name copies are there, and under which they are counted. */
 enum { CHILD, STORE, CHILDREN };
 
 struct route_state {
     struct near near;
+    char name[BOARD_NAME]; /* under which it counts */
 };
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    assert(route->children_n == CHILDREN && n == 1 && route->children[STORE]->store);
+    assert(route->children_n == CHILDREN && n == 2 && route->children[STORE]->store);
     struct route_state *state = generation_make_state(route, sizeof *state);
     state->near =
         (struct near){.store = route->children[STORE]->store,
                       .name = hash_bytes64(HASH_XXH3, (const void *)words[0].text, words[0].len, 0),
                       .ttl = route->options.seconds,
                       .share = route->options.share};
+    snprintf(state->name, sizeof state->name, "%.*s", (int)words[1].len, words[1].text);
+}
+
+static void in_use(const struct route *route, struct board_tables *tables, bool is_used)
+{
+    struct route_state *state = route->state;
+    if (is_used) state->near.counts = board_near(tables, state->name);
+    state->near.counts->users += is_used ? 1 : (uint64_t)-1;
 }
 
 static const struct near *near_of(const struct route *route)
@@ -35,15 +45,14 @@ static const struct near *near_of(const struct route *route)
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
-    if (near_may_copy(r)) *(struct near_read *)flow->own = near_begin(flow->turn, r);
+    *(struct near_read *)flow->own = near_begin(flow->turn, near_of(flow->route), r);
     flow_leg(flow, CHILD, flow->route->children[CHILD], r);
 }
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     const struct request *r = &flow->kept->r;
-    if (near_may_copy(r))
-        near_take(flow->turn, flow->generation, near_of(flow->route), r, flow->own, result);
+    near_take(flow->turn, flow->generation, near_of(flow->route), r, flow->own, result);
     flow_finish(flow, result);
 }
 
@@ -65,7 +74,7 @@ static bool begin_direct(struct turn *t, struct generation *g, const struct rout
                          const struct request *r)
 {
     struct direct *d = direct_create(t, g, route, r, DIRECT_KEEPS_KEY);
-    if (near_may_copy(r)) *read_in(d) = near_begin(t, r);
+    *read_in(d) = near_begin(t, near_of(route), r);
     direct_send(d, route->children[CHILD], r);
     return true;
 }
@@ -73,8 +82,7 @@ static bool begin_direct(struct turn *t, struct generation *g, const struct rout
 static void direct_done(struct direct *d, const struct result *result)
 {
     const struct request *r = &d->kept.r;
-    if (near_may_copy(r))
-        near_take(d->turn, d->generation, near_of(d->route), r, read_in(d), result);
+    near_take(d->turn, d->generation, near_of(d->route), r, read_in(d), result);
     direct_finish(d, result);
 }
 
@@ -94,6 +102,7 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
 
 const struct flow_kind flow_near = {.own_size = sizeof(struct near_read),
                                     .build = build,
+                                    .in_use = in_use,
                                     .start = start,
                                     .leg_done = leg_done,
                                     .direct = &direct,

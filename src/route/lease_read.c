@@ -47,11 +47,18 @@ void lease_init(struct flow *flow)
 
 /* --- without a flow ------------------------------------------------------------------------------ */
 
+static void finish(struct direct *d, const struct result *result)
+{
+    lease_count(d->route, result->kind);
+    direct_finish(d, result);
+}
+
 static bool begin_direct(struct turn *t, struct generation *g, const struct route *route,
                          const struct request *r)
 {
     struct request first;
     if (lease_is_beyond(r)) return false;
+    lease_tally(route)->requests++;
     struct direct *d = direct_create(t, g, route, r, DIRECT_KEEPS_ALL);
     const struct request *sent = lease_first_request(t, route, r, false, &first);
     direct_send(d, route->children[LEASE_CHILD], sent);
@@ -79,7 +86,7 @@ static bool is_done_timed(struct direct *d, const struct lease_terms *terms,
         if (blob) blob->len = made.len;
         (void)lease_tell(d->turn, r, made, blob, &told);
     }
-    direct_finish(d, &told.result);
+    finish(d, &told.result);
     if (blob) blob_give(blob);
     return true;
 }
@@ -93,12 +100,12 @@ static void direct_done(struct direct *d, const struct result *result)
             if (is_done_timed(d, &terms, result)) return;
         } else if (!lease_touches(&d->kept.r) &&
                    lease_is_plain_hit(&d->kept.r, result->news->response)) {
-            direct_finish(d, result);
+            finish(d, result);
             return;
         }
     }
     if (d->turn->is_ending) {
-        direct_finish(d, result->kind & RESULT_ANY_ERROR ? result : &miss);
+        finish(d, result->kind & RESULT_ANY_ERROR ? result : &miss);
         return;
     }
     struct flow *flow = direct_flow(d);

@@ -7,6 +7,7 @@
 #include "route/lease_wait.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/slab.h"
@@ -32,6 +33,8 @@ struct lease_group {
 };
 
 struct route_state {
+    struct board_lease *counts; /* the board's */
+    char name[BOARD_NAME];      /* under which it counts */
     uint32_t members;
     struct lease_group *groups[BUCKETS];
 };
@@ -75,10 +78,63 @@ void lease_unsay(struct lease_saying *saying)
 
 /* --- groups ------------------------------------------------------------------------------------- */
 
-void lease_wait_build(struct route *route)
+void lease_wait_build(struct route *route, const struct route_word *name)
 {
-    (void)generation_make_state(route, sizeof(struct route_state));
+    struct route_state *state = generation_make_state(route, sizeof *state);
+    snprintf(state->name, sizeof state->name, "%.*s", (int)name->len, name->text);
 }
+
+void lease_wait_in_use(const struct route *route, struct board_tables *tables, bool is_used)
+{
+    struct route_state *state = route->state;
+    if (is_used) state->counts = board_lease(tables, state->name);
+    state->counts->users += is_used ? 1 : (uint64_t)-1;
+}
+
+/* --- counting ----------------------------------------------------------------------------------- */
+
+struct board_lease *lease_tally(const struct route *route)
+{
+    return route->state->counts;
+}
+
+static void begin_wait(struct flow *flow)
+{
+    struct lease_waiter *w = lease_waiter_of(flow);
+    struct board_lease *counts = lease_tally(flow->route);
+    assert(!w->waits);
+    w->waits = true;
+    counts->waits++;
+    counts->waiting++;
+}
+
+void lease_wait_ends(const struct flow *flow, unsigned kind)
+{
+    struct lease_waiter *w = lease_waiter_of(flow);
+    struct board_lease *counts = lease_tally(flow->route);
+    if (!w->waits) return;
+    w->waits = false;
+    counts->waiting--;
+    latency_note(&counts->latency, flow->turn->now - (w->deadline - flow->route->options.within));
+    if (kind & RESULT_HIT)
+        ++*(w->is_old ? &counts->waits_stale : &counts->waits_value);
+    else if (kind & RESULT_MISS && w->is_won)
+        counts->waits_won++;
+    else if (kind & RESULT_MISS && flow_is_awaited(flow))
+        counts->waits_missed++;
+    else
+        counts->waits_failed++;
+}
+
+void lease_count(const struct route *route, unsigned kind)
+{
+    struct board_lease *counts = lease_tally(route);
+    counts->hits += (kind & RESULT_HIT) != 0;
+    counts->misses += (kind & RESULT_MISS) != 0;
+    counts->errors += !(kind & (RESULT_HIT | RESULT_MISS));
+}
+
+/* --- members ------------------------------------------------------------------------------------ */
 
 static struct lease_group **bucket_of(struct route_state *state, const uint8_t *key, size_t len)
 {
@@ -184,6 +240,7 @@ static void begin_to_wait(struct lease_group *g)
     g->is_new = false;
     for (struct flow *flow = g->first; flow; flow = flow->next) {
         lease_waiter_of(flow)->deadline = time_over(flow);
+        begin_wait(flow);
         set_alarm(flow);
     }
 }
@@ -250,6 +307,7 @@ enum lease_joined lease_join(struct flow *flow, bool waits, const struct result 
     if (!g) g = create(state, &flow->kept->r);
     lease_waiter_of(flow)->deadline = time_over(flow);
     link_last(g, flow);
+    if (!g->is_new) begin_wait(flow);
     keep_old(g, &terms, old);
     if (waits && g->is_new && !g->asks) {
         look_later(g, flow->turn->now, g->interval);
@@ -273,16 +331,31 @@ void lease_leave(struct flow *flow)
         look_on(g, flow->turn->now);
 }
 
+static void wait_on(struct lease_group *g, double now)
+{
+    double interval = g->interval;
+    g->asks = NULL;
+    if (g->interval < LAST_INTERVAL) g->interval *= 2;
+    if (g->interval > LAST_INTERVAL) g->interval = LAST_INTERVAL;
+    look_later(g, now, interval);
+}
+
 void lease_wait_on(struct flow *flow, const struct result *old)
 {
     struct lease_group *g = lease_waiter_of(flow)->group;
     struct lease_terms terms = lease_terms_of(flow->route);
-    g->asks = NULL;
     keep_old(g, &terms, old);
-    double interval = g->interval;
-    if (g->interval < LAST_INTERVAL) g->interval *= 2;
-    if (g->interval > LAST_INTERVAL) g->interval = LAST_INTERVAL;
-    look_later(g, flow->turn->now, interval);
+    wait_on(g, flow->turn->now);
+}
+
+void lease_leave_waiting(struct flow *flow)
+{
+    struct lease_group *g = lease_waiter_of(flow)->group;
+    unlink_member(g, flow);
+    if (g->first)
+        wait_on(g, flow->turn->now);
+    else
+        destroy(g);
 }
 
 struct flow *lease_disband(struct flow *flow)

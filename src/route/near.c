@@ -261,15 +261,22 @@ bool near_answer(struct turn *t, const struct generation *g, const struct near *
     store_begin(&op, n->store, place.key, place.len, turn_store_time(t));
     bool is_found = find(t, &f, place.pair);
     store_end(&op);
-    if (is_found) leaf_tell(t, r, &f.a, on_news, (void *)(uintptr_t)r);
+    if (is_found) {
+        n->counts->requests++;
+        n->counts->hits++;
+        leaf_tell(t, r, &f.a, on_news, (void *)(uintptr_t)r);
+    }
     arena_rewind(t->arena, used);
     return is_found;
 }
 
 /* --- a copy is made ----------------------------------------------------------------------------- */
 
-struct near_read near_begin(const struct turn *t, const struct request *r)
+struct near_read near_begin(const struct turn *t, const struct near *n, const struct request *r)
 {
+    n->counts->requests++;
+    n->counts->misses++;
+    if (!near_may_copy(r)) return (struct near_read){.began = t->now};
     return (struct near_read){writes_mark(&t->backends->writer, written_pair(r), t->now), t->now};
 }
 
@@ -319,6 +326,7 @@ static void store(struct turn *t, const struct near *n, const struct place *plac
         store_set_expires(&op, made, now + (int64_t)ceil(n->ttl) + 1);
         store_set_marks(&op, made, STORE_COPY, 0);
         store_put(&op, made);
+        n->counts->copies++;
     }
     store_end(&op);
 }
@@ -328,6 +336,8 @@ void near_take(struct turn *t, const struct generation *g, const struct near *n,
 {
     struct response_value v;
     double lives;
+    latency_note(&n->counts->latency, t->now - read->began);
+    if (!near_may_copy(r)) return;
     if (result->kind != RESULT_HIT || !result->news) return;
     if (!is_whole(result->news->response, &v, &lives) || !is_hot(t, n, r)) return;
     struct place place = place_of(g, n, r);
@@ -335,7 +345,9 @@ void near_take(struct turn *t, const struct generation *g, const struct near *n,
                         .flags = v.flags,
                         .until = read->began + (lives < n->ttl ? lives : n->ttl),
                         .is_met = result->news->response->kind == RESPONSE_VA};
-    bool may = place.len && head.until > t->now &&
-               writes_allow(&t->backends->writer, place.pair, read->mark, 0, t->now);
-    if (may) store(t, n, &place, &head, &v);
+    if (!place.len || head.until <= t->now) return;
+    if (writes_allow(&t->backends->writer, place.pair, read->mark, 0, t->now))
+        store(t, n, &place, &head, &v);
+    else
+        n->counts->overtaken++;
 }

@@ -89,6 +89,15 @@ static bool has_stores(const struct generation *g)
     return false;
 }
 
+/* is_used: its script comes into use; else it goes. */
+static void note_use(const struct turn *t, const struct generation *g, bool is_used)
+{
+    for (uint32_t i = 0; g && i < g->routes_n; i++) {
+        const struct flow_kind *kind = g->routes[i]->flow;
+        if (kind && kind->in_use) kind->in_use(g->routes[i], &t->backends->part->tables, is_used);
+    }
+}
+
 /* Requests that have come before the new script was in use are routed by the old one. What is in flight ends there, too: its
  * flows hold references (see generation.c). */
 void turn_adopt(struct turn *t, struct generation *g)
@@ -99,6 +108,8 @@ void turn_adopt(struct turn *t, struct generation *g)
     g->next = old;
     t->generation = g;
     t->has_stores = has_stores(g);
+    note_use(t, g, true);
+    note_use(t, old, false);
     if (old) generation_give(old);
 }
 

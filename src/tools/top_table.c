@@ -35,6 +35,15 @@ const struct top_table top_tables[TOP_TABLES] = {
     {"clients", "hot_clients", "no client has sent anything lately",
      {NAME("client"), {"share", "share", TOP_SHARE, 7}, REQUESTS, {"of bytes", "bytes_share", TOP_SHARE, 8},
       {"bytes/s", "bytes_per_second", TOP_BYTES, 8}, {NULL}}, 1},
+    {"stores", "stores", "the script has none",
+     {NAME("store"), {"used", "used", TOP_SHARE, 7}, {"size", "cells.size", TOP_BYTES, 8}, {"items", "cells.items", TOP_COUNT, 8},
+      {"gets/s", "gets_per_second", TOP_RATE, 8}, HITS, {"sets/s", "sets_per_second", TOP_RATE, 8},
+      {"evict/s", "evictions_per_second", TOP_RATE, 8}, {NULL}}, 4, true},
+    {"near", "near", "the script has none",
+     {NAME("near"), REQUESTS, HITS, P50, P99, {"copies", "cells.copies", TOP_COUNT, 8}, {NULL}}, 1, true},
+    {"leases", "leases", "the script has none",
+     {NAME("lease"), REQUESTS, HITS, {"waiting", "cells.waiting", TOP_COUNT, 8}, {"waits/s", "waits_per_second", TOP_RATE, 8},
+      {"in vain", "waits_in_vain", TOP_SHARE, 8}, P50, P99, ERRORS}, 1, true},
 };
 /* clang-format on */
 
@@ -69,6 +78,13 @@ double top_number(const struct json_object *of, const char *member)
     bool is_number =
         json_object_is_type(value, json_type_double) || json_object_is_type(value, json_type_int);
     return is_number ? json_object_get_double(value) : (double)NAN;
+}
+
+bool top_is_shown(const struct top_table *t, const struct json_object *document)
+{
+    struct json_object *list = document && t->is_rare ? find(document, t->member) : NULL;
+    return !t->is_rare ||
+           (json_object_is_type(list, json_type_array) && json_object_array_length(list) > 0);
 }
 
 /* --- texts ------------------------------------------------------------------------------------- */

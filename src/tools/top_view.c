@@ -155,7 +155,7 @@ static size_t put_table(struct sheet *s, const struct top_table *t, const struct
 /* --- a frame ------------------------------------------------------------------------------------ */
 
 static const char *const help[] = {
-    "1 to 6, Tab, left, right  another table",
+    "1 to 9, Tab, left, right  another table",
     "s, S                      sort by the next column, the one before",
     "r                         sort the other way round",
     "up, down, j, k            move the rows by one",
@@ -169,15 +169,43 @@ static const char *const help[] = {
     "A byte that is not printable ASCII is shown as \\x1b.",
 };
 
+static bool is_shown(const struct top_view *v, size_t table)
+{
+    return v->shown >> table & 1;
+}
+
+/* letters: of each name, at most. is_wide: with a space on each side. */
+static void compose_tabs(const struct top_view *v, int letters, bool is_wide, char line[LINE])
+{
+    size_t n = 0;
+    const char *left = is_wide ? " " : "", *right = left;
+    for (size_t i = 0; i < TOP_TABLES; i++) {
+        bool is_now = i == v->table;
+        if (!is_shown(v, i)) continue;
+        n += (size_t)snprintf(line + n, LINE - n, "%s%s%zu %.*s%s", n ? " " : "",
+                              is_now ? "[" : left, i + 1, letters, top_tables[i].title,
+                              is_now ? "]" : right);
+    }
+}
+
+/* Where there are many they come closer, and then get shorter. */
 static void put_tabs(struct sheet *s, const struct top_view *v)
 {
-    char line[LINE] = "";
-    for (size_t i = 0; i < TOP_TABLES; i++) {
-        size_t n = strlen(line);
-        snprintf(line + n, sizeof line - n, i == v->table ? "%s[%zu %s]" : "%s %zu %s ",
-                 n ? " " : "", i + 1, top_tables[i].title);
-    }
+    enum { ALL = 20, LEAST = 2 };
+    char line[LINE];
+    compose_tabs(v, ALL, true, line);
+    for (int letters = ALL; strlen(line) > s->width && letters >= LEAST; letters--)
+        compose_tabs(v, letters, false, line);
     put(s, LOOK_PLAIN, "%s", line);
+}
+
+/* Which tables the document has; one that has lost its rows gives way. */
+static void look_for_tables(struct top_view *v, const struct json_object *document)
+{
+    v->shown = 0;
+    for (size_t i = 0; i < TOP_TABLES; i++)
+        v->shown |= (unsigned)top_is_shown(&top_tables[i], document) << i;
+    if (!is_shown(v, v->table)) v->table = 0;
 }
 
 void top_view_draw(struct top_view *v, const struct json_object *document, const char *note,
@@ -186,6 +214,7 @@ void top_view_draw(struct top_view *v, const struct json_object *document, const
     struct sheet s = {width < TOP_WIDTH_MOST ? width : TOP_WIDTH_MOST, height, line, about};
     bool has_foot = height > HEAD_LINES + 2;
     if (has_foot) s.left--;
+    look_for_tables(v, document);
     if (document) {
         put_service(&s, document);
         put_rates(&s, document);
@@ -219,6 +248,7 @@ void top_view_print(const struct top_view *v, const struct json_object *document
     put_script(&s, document);
     for (size_t i = 0; i < TOP_TABLES; i++) {
         size_t first = 0;
+        if (!top_is_shown(&top_tables[i], document)) continue;
         put(&s, LOOK_PLAIN, "%s", "");
         put_table(&s, &top_tables[i], &v->orders[i], document, &first);
     }
@@ -229,6 +259,7 @@ void top_view_print(const struct top_view *v, const struct json_object *document
 void top_view_init(struct top_view *v)
 {
     *v = (struct top_view){.table = 0};
+    look_for_tables(v, NULL);
     for (size_t i = 0; i < TOP_TABLES; i++) v->orders[i].column = top_tables[i].sorted;
 }
 
@@ -267,13 +298,22 @@ static void act_on_rows(struct top_view *v, int key)
     }
 }
 
+/* The next table that is shown, by that step. */
+static void turn_to(struct top_view *v, size_t step)
+{
+    do {
+        v->table = (v->table + step) % TOP_TABLES;
+    } while (!is_shown(v, v->table));
+}
+
 bool top_view_key(struct top_view *v, int key)
 {
     assert(v->table < TOP_TABLES);
     if (key == 'q' || key == 'Q') return false;
-    if (key >= '1' && key < '1' + TOP_TABLES) v->table = (size_t)(key - '1');
-    if (key == '\t' || key == KEY_RIGHT) v->table = (v->table + 1) % TOP_TABLES;
-    if (key == KEY_BACK_TAB || key == KEY_LEFT) v->table = (v->table + TOP_TABLES - 1) % TOP_TABLES;
+    if (key >= '1' && key < '1' + TOP_TABLES && is_shown(v, (size_t)(key - '1')))
+        v->table = (size_t)(key - '1');
+    if (key == '\t' || key == KEY_RIGHT) turn_to(v, 1);
+    if (key == KEY_BACK_TAB || key == KEY_LEFT) turn_to(v, TOP_TABLES - 1);
     v->helps = key == '?' || key == 'h' ? !v->helps : false;
     if (key == ' ') v->waits = !v->waits;
     act_on_rows(v, key);

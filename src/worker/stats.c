@@ -11,7 +11,7 @@
  * Everything else has its own names, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md
  * explains each of them, and tests/e2e/service/stats_readme_test.c compares.
  *
- * stats_lists.c has what is counted by server, pool, command, listener and comparison.
+ * stats_lists.c has what is counted by server, pool, command and others.
  */
 #include "worker/stats.h"
 
@@ -330,6 +330,8 @@ bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
                {"commands", stats_commands, true},
                {"listeners", stats_listeners, true},
                {"comparisons", stats_comparisons, true},
+               {"near", stats_near, true},
+               {"leases", stats_leases, true},
                {"script", script, true},
                {"reset", reset, false}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -83,6 +83,16 @@ void stats_comparisons(const struct stats_source *s, struct outq *out)
     show_list(s, SURVEY_COMPARISONS, out);
 }
 
+void stats_near(const struct stats_source *s, struct outq *out)
+{
+    show_list(s, SURVEY_NEARS, out);
+}
+
+void stats_leases(const struct stats_source *s, struct outq *out)
+{
+    show_list(s, SURVEY_LEASES, out);
+}
+
 void stats_show_pool(const struct survey *survey, const char *pool, struct outq *out)
 {
     const struct survey_entry *e = survey ? survey_find(survey, SURVEY_POOLS, pool) : NULL;

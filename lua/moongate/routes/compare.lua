@@ -10,11 +10,6 @@ local routes = require "moongate.routes"
 
 local C = abi.C
 
--- A route's name for statistics, whose names have no spaces.
-local function word(route)
-    return (routes.name(route):gsub("pool ", ""):gsub(", ", ","):gsub("%s", "_"))
-end
-
 local known = {
     share = policy.share,                   -- of the reads
     name = policy.bytes(1, 64),             -- under which it is counted
@@ -26,7 +21,7 @@ local known = {
 return function(spec)
     local children, options = policy.read("mg.compare", spec, known, 2, 2)
     local old, new = children[1], children[2]
-    local name = options.name or ("%s->%s"):format(word(old), word(new)):sub(1, 90)
+    local name = options.name or ("%s->%s"):format(routes.word(old), routes.word(new)):sub(1, 90)
     local both = policy.route("compare", C.ROUTE_COMPARE, { old, new },
         { most_in_flight = options.most or 1000, seconds = options.again or 0.1 }, { { text = name } })
     return policy.route("compare", C.ROUTE_SHARE, { old, both },

@@ -20,6 +20,7 @@ local known = {
     stale = policy.count(0, LONGEST / 2),             -- seconds that items are kept beyond their time, or a delete
     refresh = policy.count(0, LONGEST / 2),           -- seconds before its end in which one client renews an item
     waiting = policy.count(1, 1e6),                   -- clients that wait, in each worker
+    name = options.short_name(64),                    -- under which it is counted
     without_meta = policy.one_of { error = false, plain = true } -- servers that know no meta commands
 }
 
@@ -45,7 +46,8 @@ return function(spec)
         cap = is_plain and 1 or 0,
     }
     local other = policy.route("lease", C.ROUTE_ABSENT, children, fields)
-    local get = policy.route("lease", C.ROUTE_LEASE, { children[1], other }, fields, nil, children)
+    local get = policy.route("lease", C.ROUTE_LEASE, { children[1], other }, fields,
+        { { text = read.name or routes.word(children[1]) } }, children)
     local words = {}
     for _, command in ipairs(reads) do
         words[#words + 1] = { command = C.mg_find_command(command, #command), child = 1 }

@@ -19,7 +19,7 @@ local known = {
     ttl = policy.number(0.05, 86400, "seconds"), -- how old a copy may be at most
     only = policy.one_of { hot = true },         -- "hot": copies of keys that are hot; unless given, of all
     share = policy.number(0, 1, "a share of requests"), -- with only = "hot": that a key must have at least
-    name = options.short_name(64),               -- tells policies over one store apart
+    name = options.short_name(64),               -- tells policies over one store apart, and is what they count under
 }
 
 -- Who copies into a store: names, by the store's name.
@@ -52,7 +52,8 @@ return function(spec)
     end
     local fields = { seconds = read.ttl or 1, share = read.only and (read.share or 0) or -1 }
     local name = take_name(routes.name(into), read.name or routes.name(from))
-    local near = policy.route("near", C.ROUTE_NEAR, { from, into }, fields, { { text = name } }, children)
+    local near = policy.route("near", C.ROUTE_NEAR, { from, into }, fields,
+        { { text = name }, { text = read.name or routes.word(from) } }, children)
     return policy.route("near", C.ROUTE_COMMAND, { from, near }, {},
         { { command = GET, child = 1 }, { command = MG, child = 1 } }, children)
 end

@@ -175,9 +175,9 @@ static struct client *clients[4];
 
 static struct moongate *over(const struct memcached *s, const char *options)
 {
-    return moongate_start(
-        textf(MG "return mg.lease { mg.pool { '%s' }, %s }\n", memcached_address(s), options),
-        NULL);
+    return moongate_start(textf(MG "return mg.lease { mg.pool { '%s' }, name = 'x', %s }\n",
+                                memcached_address(s), options),
+                          NULL);
 }
 
 static void take_step(const struct step *step)
@@ -185,6 +185,25 @@ static void take_step(const struct step *step)
     struct client *c = clients[(step->who | 0x20) - 'a'];
     if (step->request) client_sends(c, step->request);
     if (step->answer) client_sees(c, step->answer);
+}
+
+static unsigned long counted(struct client *c, const char *cell)
+{
+    return stat_number(c, "leases", textf("x:%s", cell));
+}
+
+/* Each read has one outcome, and each wait. */
+static void counts_add_up(struct moongate *m)
+{
+    struct client *c = client_connects(m);
+    unsigned long waiting = counted(c, "waiting");
+    assert_int_equal(counted(c, "requests"),
+                     counted(c, "hits") + counted(c, "misses") + counted(c, "errors") + waiting);
+    assert_int_equal(counted(c, "waits"), counted(c, "waits_value") + counted(c, "waits_stale") +
+                                              counted(c, "waits_won") + counted(c, "waits_missed") +
+                                              counted(c, "waits_failed") + waiting);
+    assert_true(counted(c, "misses") >=
+                counted(c, "wins") + counted(c, "refreshes") + counted(c, "shed"));
 }
 
 static void every_case_is_as_the_table_says(void **state)
@@ -197,6 +216,7 @@ static void every_case_is_as_the_table_says(void **state)
         for (int j = 0; j < 3; j++) clients[j] = client_connects(m);
         clients[3] = client_connects_to(memcached_address(s));
         for (size_t j = 0; j < STEPS && rows[i].steps[j].who; j++) take_step(&rows[i].steps[j]);
+        counts_add_up(m);
         stage_clears();
     }
 }

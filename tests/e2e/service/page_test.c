@@ -133,6 +133,23 @@ static void a_server_that_is_down_is_shown_with_how_long(void **state)
     has_not(shows(at, "/", "2 ready"), "server is down.");
 }
 
+/* Comparisons have other counters than what the page and the document have rates of. */
+static void comparisons_leave_the_page_as_it_is(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = starts(textf(MG "local p = mg.pool { '%s' }\n"
+                                         "return mg.compare { p, mg.null(), share = 1 }\n",
+                                      backend_address(b)),
+                                NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get a\r\n");
+    backend_sees(b, "get a\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    shows(http_address(m), "/", "<th scope=\"row\">get</th>");
+    shows(http_address(m), "/status.json", "\"commands\":[{\"name\":\"get\",");
+}
+
 static void accepted_and_refused_scripts_are_shown_and_counted(void **state)
 {
     struct backend *b = backend_listens();
@@ -260,6 +277,7 @@ int main(void)
         play(the_page_and_the_document_show_what_stats_counts),
         play(names_and_keys_never_become_markup),
         play(a_server_that_is_down_is_shown_with_how_long),
+        play(comparisons_leave_the_page_as_it_is),
         play(accepted_and_refused_scripts_are_shown_and_counted),
         play(a_script_that_was_rolled_back_is_shown_with_the_reason),
         play(keys_and_log_lines_are_for_the_same_machine),

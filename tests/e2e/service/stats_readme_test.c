@@ -147,11 +147,25 @@ static void each_statistic_of_a_store_has_its_row(void **state)
     client_sees_nothing_more(c);
 }
 
+static void each_statistic_of_copies_and_leases_has_its_row(void **state)
+{
+    struct moongate *m =
+        moongate_start(MG "local pool = mg.pool { '127.0.0.1:1' }\n"
+                          "return mg.near { mg.store { size = '64k' },\n"
+                          "  mg.lease { pool, ttl = 9, name = 'LEASE' }, name = 'NEAR' }\n",
+                       NULL);
+    struct client *c = client_connects(m);
+    are_the_same(c, "stats near", "NEAR");
+    are_the_same(c, "stats leases", "LEASE");
+    client_sees_nothing_more(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(each_statistic_has_its_row),
         play(each_statistic_of_a_store_has_its_row),
+        play(each_statistic_of_copies_and_leases_has_its_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,8 +54,8 @@ static void no_name_is_there_twice(void **state)
         BOARD_CELLS(X)
 #undef X
     };
-    static const char *const prefixes[] = {"server_", "pool_", "command_", "listener_",
-                                           "comparison_"};
+    static const char *const prefixes[] = {"server_",     "pool_", "command_", "listener_",
+                                           "comparison_", "near_", "lease_"};
     size_t n = 0;
     double scale;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <ev.h>
@@ -13,6 +14,9 @@
 #include "base/log_tail.h"
 #include "base/process.h"
 #include "master/status.h"
+#include "master/storage.h"
+#include "store/shard.h"
+#include "store/store.h"
 
 static struct board *board;
 static struct recent recent;
@@ -212,6 +216,93 @@ static void what_is_hot_is_for_those_who_may_see_it(void **state)
                                  "\"bytes_share\":1,"));
 }
 
+/* A read through a lease counts once, whatever it waited for. */
+static void leases_say_how_often_waits_are_in_vain(void **state)
+{
+    struct board_lease *l = board_lease(&board->parts[0].tables, "dear");
+    struct board_lease *other = board_lease(&board->parts[1].tables, "dear");
+    l->users = 1;
+    l->waits = l->waits_missed = 100;
+    recent_take(&recent);
+    shows("\"waits_per_second\":null,\"waits_in_vain\":null,\"cells\":{\"users\":1,\"waiting\":0,");
+    l->requests += 50;
+    l->waits += 6;
+    l->waits_value += 5;
+    other->waits += 4;
+    other->waits_missed += 2;
+    other->waits_stale += 1;
+    other->waiting = 2;
+    recent_take(&recent);
+    surveys_are_apart(2);
+    shows("{\"name\":\"dear\",\"requests_per_second\":25,\"errors_per_second\":0,");
+    shows("\"bytes_written_per_second\":null,\"waits_per_second\":5,\"waits_in_vain\":0.375,"
+          "\"cells\":{\"users\":1,\"waiting\":2,");
+}
+
+/* As if it had been asked. */
+static void store_is_asked(struct store *s, unsigned hits, unsigned misses, unsigned evictions)
+{
+    struct store_op op;
+    store_begin(&op, s, "k", 1, 1);
+    op.shard->counts[STORE_COUNT_cmd_get] += hits + misses;
+    op.shard->counts[STORE_COUNT_get_hits] += hits;
+    op.shard->counts[STORE_COUNT_get_misses] += misses;
+    op.shard->evictions += evictions;
+    store_end(&op);
+}
+
+/* A store may have been there before the master looked at it: what it counted then is no rate. */
+static void stores_have_the_rates_of_the_time_in_which_they_were_seen(void **state)
+{
+    static struct storage storage;
+    const char *wrong;
+    int fd = -1;
+    storage = (struct storage){.named_n = 1};
+    storage.named[0].settings = (struct store_settings){.size = 1 << 20, .max_value = 1 << 16};
+    strcpy(storage.named[0].name, "sessions");
+    storage.region = store_region_create(1 << 22, &fd);
+    assert_non_null(storage.region);
+    struct store *s = store_open(storage.region, "sessions", 8, &storage.named[0].settings, &wrong);
+    assert_non_null(s);
+    recent_take(&recent);
+    shows("\"stores\":[],");
+    store_is_asked(s, 1000, 0, 500);
+    recent.storage = &storage;
+    recent_take(&recent);
+    shows("\"stores\":[{\"name\":\"sessions\",\"used\":0,\"gets_per_second\":null,"
+          "\"sets_per_second\":null,\"evictions_per_second\":null,\"hit_rate\":null,"
+          "\"cells\":{\"size\":1048576,\"max_value\":65536,");
+    store_is_asked(s, 30, 10, 6);
+    recent_take(&recent);
+    recent_now(&recent)->survey->taken = recent.moments[1].survey->taken + 2;
+    shows("\"gets_per_second\":20,\"sets_per_second\":0,\"evictions_per_second\":3,"
+          "\"hit_rate\":0.75,\"cells\":{");
+    shows("\"get_hits\":1030,\"get_misses\":10,");
+    strcpy(storage.named[0].name, "other"); /* the script in use has another one */
+    shows("{\"name\":\"sessions\",");
+    recent.moments[2].survey->taken = recent.moments[1].survey->taken;
+    recent_take(&recent);
+    shows("\"stores\":[],");
+    store_region_destroy(storage.region);
+    close(fd);
+}
+
+static void copies_have_a_hit_rate(void **state)
+{
+    struct board_near *n = board_near(&board->parts[0].tables, "n");
+    n->users = 1;
+    latency_note(&n->latency, 1);
+    recent_take(&recent);
+    n->requests += 10;
+    n->hits += 9;
+    n->misses += 1;
+    latency_note(&n->latency, 0.000011);
+    recent_take(&recent);
+    surveys_are_apart(1);
+    shows("\"near\":[{\"name\":\"n\",\"requests_per_second\":10,\"errors_per_second\":0,"
+          "\"hit_rate\":0.9,\"p50_us\":12,");
+}
+
 int main(void)
 {
 #define play(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -222,6 +313,9 @@ int main(void)
         play(a_counter_that_is_smaller_is_no_growth),
         play(servers_have_a_state_and_its_age),
         play(the_newest_surveys_are_kept),
+        play(leases_say_how_often_waits_are_in_vain),
+        play(stores_have_the_rates_of_the_time_in_which_they_were_seen),
+        play(copies_have_a_hit_rate),
         play(log_lines_are_for_those_who_may_see_them),
         play(names_and_reasons_are_escaped),
         play(what_is_hot_is_for_those_who_may_see_it),

@@ -116,6 +116,10 @@ static void what_is_no_number_is_not_shown_as_one(void **state)
     "{\"name\":\"d\",\"state\":\"down\",\"requests_per_second\":9},"                               \
     "7,{\"name\":8}]"
 
+#define RARE                                                                                       \
+    ",\"stores\":[{\"name\":\"sessions\",\"used\":0.5,\"cells\":{\"size\":65536,\"items\":3}}],"   \
+    "\"near\":[{\"name\":\"n\"}],\"leases\":[{\"name\":\"dear\",\"waits_in_vain\":0.25}]"
+
 /* The names of the first column, in the order of the rows. */
 static const char *order(size_t column, bool reversed)
 {
@@ -145,14 +149,15 @@ static void rows_are_sorted_by_a_column_and_what_is_not_known_comes_last(void **
 
 static void a_frame_fits_into_any_size(void **state)
 {
-    reads(DOCUMENT(SERVERS));
+    reads(DOCUMENT(SERVERS RARE));
     for (size_t width = 1; width < 210; width += width < 30 ? 1 : 7)
         for (size_t height = 1; height < 62; height += height < 12 ? 1 : 9)
-            for (int key = '0'; key <= '6'; key++) {
+            for (int key = '0'; key <= '9'; key++) {
                 assert_true(top_view_key(&view, key == '0' ? '?' : key));
                 (void)draws(width, height);
             }
     assert_true(top_view_key(&view, '1'));
+    reads(DOCUMENT(SERVERS));
     const char *text = draws(80, 24);
     assert_non_null(strstr(text, "moongate 1 running, up 3h12m, workers 2/2, pid 7\n"));
     assert_non_null(strstr(text, "req/s 10.5, hits -"));
@@ -181,6 +186,33 @@ static void keys_switch_tables_sort_and_move_rows(void **state)
     assert_true(top_view_key(&view, KEY_HOME));
     assert_non_null(strstr(draws(80, 8), "\nd "));
     assert_false(top_view_key(&view, 'q'));
+}
+
+/* What most services do not have takes no place on the screen. */
+static void rare_tables_are_shown_where_they_have_rows(void **state)
+{
+    reads(DOCUMENT(SERVERS ",\"stores\":[],\"near\":[],\"leases\":[]"));
+    assert_null(strstr(draws(80, 24), "stores"));
+    assert_true(top_view_key(&view, '7'));
+    assert_non_null(strstr(draws(80, 24), "[1 servers]"));
+    assert_true(top_view_key(&view, KEY_LEFT));
+    assert_non_null(strstr(draws(80, 24), "[6 clients]"));
+
+    reads(DOCUMENT(SERVERS RARE));
+    assert_non_null(strstr(draws(120, 24), " 7 stores   8 near   9 leases "));
+    assert_true(top_view_key(&view, '7'));
+    assert_non_null(strstr(draws(80, 24), "[7 stores] 8 near 9 leases\n")); /* cut to fit */
+    assert_non_null(strstr(draws(80, 24), "\nsessions "));
+    assert_non_null(strstr(draws(80, 24), "  50.0%   65.5kB        3 "));
+    assert_true(top_view_key(&view, KEY_RIGHT) && top_view_key(&view, KEY_RIGHT));
+    assert_non_null(strstr(draws(80, 24), "[9 leases]"));
+    assert_non_null(strstr(draws(80, 24), " 25.0% "));
+    assert_true(top_view_key(&view, '\t'));
+    assert_non_null(strstr(draws(80, 24), "[1 serv"));
+
+    assert_true(top_view_key(&view, '9'));
+    reads(DOCUMENT(SERVERS)); /* the script has none any more */
+    assert_non_null(strstr(draws(80, 24), "[1 servers]"));
 }
 
 static void names_are_shown_as_ascii_whatever_is_in_them(void **state)
@@ -217,7 +249,7 @@ static void what_is_no_status_document_is_refused(void **state)
     }
     reads("{\"version\":null,\"servers\":7,\"pools\":[[]],\"totals\":[],\"uptime\":\"x\"}");
     assert_string_equal(source.error, "");
-    for (int key = '1'; key <= '6'; key++) {
+    for (int key = '1'; key <= '9'; key++) {
         assert_true(top_view_key(&view, key));
         (void)draws(80, 24);
     }
@@ -231,6 +263,7 @@ int main(void)
         test(rows_are_sorted_by_a_column_and_what_is_not_known_comes_last),
         test(a_frame_fits_into_any_size),
         test(keys_switch_tables_sort_and_move_rows),
+        test(rare_tables_are_shown_where_they_have_rows),
         test(names_are_shown_as_ascii_whatever_is_in_them),
         test(what_is_no_status_document_is_refused),
     };
