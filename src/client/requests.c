@@ -223,12 +223,13 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
 
 /* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
  * client is looked at for another protocol until its first bytes are known. */
-enum io_status requests_read(struct client *c, size_t most)
+static enum io_status read_once(struct client *c, size_t most, size_t *came)
 {
     struct inbuf_input input;
     assert(client_takes_requests(c) && !c->waiting);
     turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
     enum io_status status = inbuf_read(&c->in, &c->stream, c->turn->arena, most, &input);
+    *came = input.bytes;
     if (status != IO_OK) {
         if (c->stream.tls) client_note_unfinished(c, 0); /* a part of a record may have come */
         return status;
@@ -241,6 +242,23 @@ enum io_status requests_read(struct client *c, size_t most)
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);
     return IO_OK;
+}
+
+/* The beginning of a long value for a store may be all that was read of what is there. */
+static bool has_begun_value(const struct client *c)
+{
+    return c->turn->has_stores && c->in.need >= TURN_LONG_VALUE && c->state == CLIENT_OPEN &&
+           !c->waiting && client_has_room(c);
+}
+
+/* Its rest comes in the same turn: so the value is stored while the cache has it, and the next client's lies in the same memory. */
+enum io_status requests_read(struct client *c, size_t most)
+{
+    size_t came;
+    enum io_status status = read_once(c, most, &came);
+    if (__builtin_expect(status != IO_OK || came < REQUESTS_READ_AT_MOST || !has_begun_value(c), 1))
+        return status;
+    return read_once(c, most, &came);
 }
 
 /* Dirty, so that the client is settled once more: what is answered at once is to be written in this turn. */
