@@ -82,7 +82,7 @@ struct reply *reply_create_local(struct client *c, unsigned command)
 static void reply_destroy(struct reply *reply)
 {
     if (reply->parts) parts_destroy(reply);
-    outq_release(&reply->store);
+    if (!outq_is_empty(&reply->store)) outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
     slab_return(reply, sizeof *reply);
 }
@@ -109,7 +109,7 @@ static void flush_head(struct client *c)
         c->owed--;
         hold_no_more(reply);
         if (reply->command == COMMAND_STATS && reply->echo) append_stats(c, reply);
-        outq_splice(&c->out, &reply->store);
+        if (!outq_is_empty(&reply->store)) outq_splice(&c->out, &reply->store);
         reply_destroy(reply);
     }
     client_mark_dirty(c);

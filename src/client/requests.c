@@ -221,15 +221,25 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), need);
 }
 
+/* The beginning of a long value for a store has filled a read, so more of it is likely there. */
+static bool has_begun_value(const struct client *c)
+{
+    return c->turn->has_stores && c->in.kept->len > REQUESTS_READ_AT_MOST / 2 &&
+           c->in.kept->len <= REQUESTS_READ_AT_MOST && c->state == CLIENT_OPEN && !c->waiting &&
+           client_has_room(c);
+}
+
 /* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
- * client is looked at for another protocol until its first bytes are known. */
-static enum io_status read_once(struct client *c, size_t most, size_t *came)
+ * client is looked at for another protocol until its first bytes are known.
+ *
+ * The rest of a long value comes in the same turn: so it is stored while the cache has it, and the next client's lies in the same memory.
+ * Behind it half as much is read as else: no further one is begun that would count again. */
+enum io_status requests_read(struct client *c, size_t most)
 {
     struct inbuf_input input;
     assert(client_takes_requests(c) && !c->waiting);
     turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
     enum io_status status = inbuf_read(&c->in, &c->stream, c->turn->arena, most, &input);
-    *came = input.bytes;
     if (status != IO_OK) {
         if (c->stream.tls) client_note_unfinished(c, 0); /* a part of a record may have come */
         return status;
@@ -241,24 +251,9 @@ static enum io_status read_once(struct client *c, size_t most, size_t *came)
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);
+    if (__builtin_expect(c->in.need >= TURN_LONG_VALUE, 0) && has_begun_value(c))
+        return requests_read(c, REQUESTS_READ_AT_MOST / 2);
     return IO_OK;
-}
-
-/* The beginning of a long value for a store may be all that was read of what is there. */
-static bool has_begun_value(const struct client *c)
-{
-    return c->turn->has_stores && c->in.need >= TURN_LONG_VALUE && c->state == CLIENT_OPEN &&
-           !c->waiting && client_has_room(c);
-}
-
-/* Its rest comes in the same turn: so the value is stored while the cache has it, and the next client's lies in the same memory. */
-enum io_status requests_read(struct client *c, size_t most)
-{
-    size_t came;
-    enum io_status status = read_once(c, most, &came);
-    if (__builtin_expect(status != IO_OK || came < REQUESTS_READ_AT_MOST || !has_begun_value(c), 1))
-        return status;
-    return read_once(c, most, &came);
 }
 
 /* Dirty, so that the client is settled once more: what is answered at once is to be written in this turn. */

@@ -48,8 +48,6 @@ void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, 
     if (a->blob) blob_give(a->blob);
 }
 
-/* A key of several gets no END behind its value, and one that was rewritten is shown as the client knows it: neither is written from the
- * store. */
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
                    store_write_fn *write, void *owner)
 {
@@ -59,7 +57,6 @@ void send_to_store(struct turn *t, struct store *store, const struct request *r,
     writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
     assert(r->key_len > 0); /* I4 */
     if (writes) writes_begin(&t->backends->writer, pair);
-    if (r->multi || r->shown_key_at || r->meta & META_BASE64) write = NULL;
     store_answer_to(store, r, turn_store_time(t), t->arena, write, owner, &a);
     if (writes) writes_end(&t->backends->writer, pair);
     leaf_tell(t, r, &a, done, owner);

@@ -75,7 +75,8 @@ static int64_t expiry_of(const struct answering *by)
 /* --- get gets gat gats --------------------------------------------------------------------------------- */
 
 /* Behind `VALUE ` and the key. */
-static uint8_t *put_numbers(const struct store_item *item, bool has_cas, uint8_t *at)
+static inline __attribute__((always_inline)) uint8_t *put_numbers(const struct store_item *item,
+                                                                  bool has_cas, uint8_t *at)
 {
     *at++ = ' ';
     at = answer_put_number(at, store_item_flags(item));
@@ -109,7 +110,8 @@ static void say_rest(struct answering *by, const struct store_item *item, const 
 
 /* From where the value lies: what is not taken at once is copied, so that nothing points into the shard when it is unlocked. False: nothing
  * was taken. */
-static bool write_value(struct answering *by, const struct store_item *item, bool has_cas)
+static __attribute__((noinline)) bool write_value(struct answering *by,
+                                                  const struct store_item *item, bool has_cas)
 {
     enum { PIECES = 64 };
     struct iovec pieces[PIECES];
@@ -133,11 +135,18 @@ static bool write_value(struct answering *by, const struct store_item *item, boo
     return gone > 0;
 }
 
+/* A key of several gets no END behind its value, and one that was rewritten is shown as the client knows it. */
+static bool may_write(const struct answering *by)
+{
+    return by->write && !by->r->multi && !by->r->shown_key_at;
+}
+
 static void say_value(struct answering *by, const struct store_item *item, bool has_cas)
 {
     struct response *r = &by->a->response;
     size_t key_len = by->r->key_len, value_len = store_item_value_len(item);
-    if (value_len >= ANSWER_WRITE_LEAST && by->write && write_value(by, item, has_cas)) {
+    if (__builtin_expect(value_len >= ANSWER_WRITE_LEAST, 0) && may_write(by) &&
+        write_value(by, item, has_cas)) {
         r->key = (const void *)by->r->key_at;
         r->key_len = (uint16_t)key_len;
         return;
