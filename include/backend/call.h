@@ -63,6 +63,7 @@ struct call_news {
     struct span data;          /* DATA */
     struct pipe *pipe;         /* DATA: take a reference; NULL: they are in `data` */
     size_t piped;              /* DATA */
+    size_t gone;   /* ANSWERED: bytes that its owner has written, before those of `response` */
     double paused; /* ANSWERED, of a value that was taken: seconds that its client was waited for */
 };
 

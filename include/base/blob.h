@@ -7,6 +7,7 @@
 #ifndef MOONGATE_BASE_BLOB_H
 #define MOONGATE_BASE_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 struct blob {
     struct blob *next; /* in the list of the arena that adopted it */
     uint32_t counts;   /* references */
+    bool is_warm;      /* it was used before: all of its pages may be memory */
     size_t len;        /* bytes filled; the owner of the first reference sets it */
     size_t cap;        /* bytes of room */
     uint8_t bytes[];
@@ -22,7 +24,7 @@ struct blob {
 /* A blob with room for cap bytes and one reference, the caller's. */
 struct blob *blob_create(size_t cap) __attribute__((returns_nonnull));
 
-/* The same for what is filled at once, to its end: it may be a blob that was freed, and its pages memory already. */
+/* The same for what is filled soon, to its end: it may be a blob that was freed, and its pages memory already (is_warm). */
 struct blob *blob_reuse(size_t cap) __attribute__((returns_nonnull));
 
 /* Adds a reference. Returns blob. */

@@ -63,6 +63,14 @@ static inline bool client_takes_requests(const struct client *c)
 /* To be called when a reply of n bytes is complete: learns how large replies are. */
 void client_note_reply(struct client *c, size_t n);
 
+/* The kernel has taken n bytes of its answers. */
+static inline void client_note_written(struct client *c, size_t n)
+{
+    c->turn->row->bytes_written += n;
+    c->bytes_written += n;
+    c->counts->bytes_written += n;
+}
+
 /* To be called when more bytes are held for c: marks it dirty when they are too many. */
 void client_check_held(struct client *c);
 

@@ -9,8 +9,7 @@
 #include <assert.h>
 
 #include "route/send.h"
-
-struct store_answer;
+#include "store/answer.h"
 
 static inline bool route_is_leaf(const struct route *route)
 {
@@ -18,9 +17,9 @@ static inline bool route_is_leaf(const struct route *route)
 }
 
 /* `done` gets CALL_ANSWERED with what the store answers to r, whose key is valid. The event's bytes live until `done` returns, or are in its
- * blob. A write counts in base/writes.h as one that a server carries out. */
+ * blob. A write counts in base/writes.h as one that a server carries out. write (may be NULL): gets the beginning of a long value first. */
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
-                   void *owner);
+                   store_write_fn *write, void *owner);
 
 /* The time that stores go by, in this turn. */
 int64_t turn_store_time(struct turn *t);
@@ -37,7 +36,7 @@ static inline void send_to_leaf(struct turn *t, const struct route *leaf, const 
     if (leaf->kind == ROUTE_POOL)
         (void)send_to_pool(t, leaf->pool, r, done, done_or_miss, owner, false);
     else
-        send_to_store(t, leaf->store, r, done, owner);
+        send_to_store(t, leaf->store, r, done, NULL, owner);
 }
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "protocol/request.h"
 #include "route/result.h"
+#include "store/answer.h"
 
 struct flow_end;
 
@@ -28,6 +29,8 @@ struct receiver {
     bool (*is_awaited)(const void *owner);
     /* on_news takes long values while they come: see backend/streamed.h. */
     bool takes_streamed;
+    /* Writes the beginning of an answer of a store. It comes to on_news then, with these bytes as `gone`. NULL: nothing does. */
+    store_write_fn *write;
     /* As in struct flow_end; NULL: the request is a client's own. */
     const struct flow_end *(*above)(const void *owner);
 };

@@ -27,6 +27,9 @@ struct store_region;
  * functions while clients' requests fill the others. */
 enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 
+/* Bytes: a value that is so long is stored before the next client is read. */
+enum { TURN_LONG_VALUE = 32 * 1024 };
+
 /* Settles what is dirty: writes to clients, and closes those that are done. It may put further requests into slots. turn_end
  * calls it, once or several times, after the servers were written to. The front sets it. */
 typedef void turn_settle_fn(void *front);
@@ -110,7 +113,8 @@ struct request *turn_slot(struct turn *t);
 /* Routes and sends what the slots hold; writes nothing yet, and leaves the arena. Must not be called while it runs. */
 void turn_route(struct turn *t);
 
-/* Makes room in the arena for reading n bytes: where there is none, routes what the slots hold and resets the arena. */
+/* Makes room in the arena for reading n bytes: where there is none, or a long value for a store is there, routes what the slots hold and resets the
+ * arena. */
 void turn_make_room(struct turn *t, size_t n);
 
 /* Routes, sends, writes to servers and settles, until nothing waits; then retires generations and resets the arena. To be called

@@ -7,6 +7,8 @@
 #ifndef MOONGATE_STORE_ANSWER_H
 #define MOONGATE_STORE_ANSWER_H
 
+#include <sys/uio.h>
+
 #include "base/arena.h"
 #include "base/blob.h"
 #include "protocol/request.h"
@@ -20,11 +22,15 @@
 /* A value of that many bytes or more is written into a blob, so that the reply takes a reference to it and does not copy it. */
 enum { ANSWER_BLOB_LEAST = 8 * 1024 };
 
+/* A longer one may be written to where it goes, from where it lies: at most so many bytes while the shard is locked. */
+enum { ANSWER_WRITE_LEAST = 32 * 1024, ANSWER_WRITE_MOST = 1 << 20 };
+
 /* The response of a get has the END behind its value, as news of calls have it. */
 struct store_answer {
     struct response response;
     /* Holds the bytes, for the caller to give. NULL: the arena has them, or they are constants. */
     struct blob *blob;
+    size_t gone;   /* bytes of the answer that were written: the response has those behind them */
     bool has_made; /* a meta command made the item: q of ma does not leave that out */
 };
 
@@ -32,6 +38,14 @@ struct store_answer {
  * follow. The answer of mg and its like repeats the key of r as its client would write it. now: seconds since 1970. */
 void store_answer(struct store *s, const struct request *r, int64_t now, struct arena *arena,
                   struct store_answer *a);
+
+/* Takes the first bytes of an answer, which lie in n pieces, to where it goes: as many as it says; 0: it must go another way. The shard is
+ * locked meanwhile. So it does not wait, and calls nothing of the store. */
+typedef size_t store_write_fn(void *owner, const struct iovec *pieces, int n);
+
+/* As store_answer; the long value of a get, gets, gat or gats goes to `write` first, if that is not NULL. */
+void store_answer_to(struct store *s, const struct request *r, int64_t now, struct arena *arena,
+                     store_write_fn *write, void *owner, struct store_answer *a);
 
 /* The same while the caller has the shard of r's key locked, by store_begin with that key. */
 void store_answer_begun(struct store_op *op, const struct request *r, struct arena *arena,

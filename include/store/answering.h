@@ -14,6 +14,8 @@ struct answering {
     const struct request *r;
     struct arena *arena;
     struct store_answer *a;
+    store_write_fn *write; /* takes what it can of a long value; NULL: nothing does */
+    void *owner;           /* its first argument */
 };
 
 static inline void store_count(struct store_op *op, enum store_count what)

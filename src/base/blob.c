@@ -38,6 +38,7 @@ struct blob *blob_create(size_t cap)
     struct blob *blob = resize(NULL, cap);
     blob->next = NULL;
     blob->counts = 1;
+    blob->is_warm = false;
     blob->len = 0;
     return blob;
 }
@@ -61,16 +62,18 @@ static void keep(struct blob *blob)
 /* The last one is most likely in the processor's cache. One that is up to a quarter too large will do. */
 struct blob *blob_reuse(size_t cap)
 {
+    if (cap < KEPT_LEAST) return blob_create(cap);
     for (unsigned i = kept.n; i-- > 0;) {
         size_t has = kept.blobs[i]->cap;
         if (has < cap || has - cap > cap / 4) continue;
         struct blob *blob = take_out(i);
         blob->next = NULL;
         blob->counts = 1;
+        blob->is_warm = true;
         blob->len = 0;
         return blob;
     }
-    return blob_create(cap < KEPT_LEAST ? cap : cap + cap / 8);
+    return blob_create(cap + cap / 8);
 }
 
 struct blob *blob_take(struct blob *blob)

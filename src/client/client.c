@@ -344,9 +344,7 @@ void client_settle(struct client *c)
     }
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, &c->stream);
-    c->turn->row->bytes_written += before - c->out.bytes;
-    c->bytes_written += before - c->out.bytes;
-    c->counts->bytes_written += before - c->out.bytes;
+    client_note_written(c, before - c->out.bytes);
     if (status == IO_ERROR) {
         broken(c);
         return;

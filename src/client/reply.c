@@ -11,6 +11,7 @@
 #include "client/binary_reply.h"
 #include "client/binary_steps.h"
 #include "client/parts.h"
+#include "client/sending.h"
 #include "client/sight.h"
 #include "client/state.h"
 #include "client/streaming.h"
@@ -81,7 +82,7 @@ struct reply *reply_create_local(struct client *c, unsigned command)
 static void reply_destroy(struct reply *reply)
 {
     if (reply->parts) parts_destroy(reply);
-    outq_release(&reply->store);
+    if (!outq_is_empty(&reply->store)) outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
     slab_return(reply, sizeof *reply);
 }
@@ -108,7 +109,7 @@ static void flush_head(struct client *c)
         c->owed--;
         hold_no_more(reply);
         if (reply->command == COMMAND_STATS && reply->echo) append_stats(c, reply);
-        outq_splice(&c->out, &reply->store);
+        if (!outq_is_empty(&reply->store)) outq_splice(&c->out, &reply->store);
         reply_destroy(reply);
     }
     client_mark_dirty(c);
@@ -131,7 +132,9 @@ static void complete(struct reply *reply, size_t bytes)
     client_note_reply(c, bytes);
     hold_no_more(reply);
     reply_hold(reply, reply->store.bytes);
-    if (c->head == reply) flush_head(c);
+    if (c->head != reply) return;
+    flush_head(c);
+    sending_look(c, bytes);
 }
 
 /* The client has closed: true, and the reply is freed; nothing of it may be used. */
@@ -227,16 +230,13 @@ static void answer_value(struct reply *reply, const struct call_news *news)
         outq_append_alone(to, r->bytes, r->len);
     else
         outq_append(to, r->bytes, r->len);
-    complete(reply, r->len);
+    complete(reply, news->gone + r->len);
 }
 
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why)
 {
     if (!take_answer(reply)) return;
-    if (news)
-        streaming_end(reply, news);
-    else
-        streaming_cut(reply, why);
+    news ? streaming_end(reply, news) : streaming_cut(reply, why);
     complete(reply, reply->passed);
 }
 
@@ -429,7 +429,8 @@ const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news_or_miss = reply_news_or_miss,
                                         .on_joined = one_less,
                                         .is_awaited = reply_is_awaited,
-                                        .takes_streamed = true};
+                                        .takes_streamed = true,
+                                        .write = sending_write};
 
 /* I2: a reply that loses its client here gets no other one: what its calls still bring is dropped. */
 void replies_abandon(struct client *c)
@@ -445,6 +446,5 @@ void replies_abandon(struct client *c)
             c->turn->abandoned = true;
     }
     c->tail = NULL;
-    c->owed = 0;
-    c->stored = 0;
+    c->stored = c->owed = 0;
 }

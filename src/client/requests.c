@@ -243,8 +243,19 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), need);
 }
 
+/* The beginning of a long value for a store has filled a read, so more of it is likely there. */
+static bool has_begun_value(const struct client *c)
+{
+    return c->turn->has_stores && c->in.kept->len > REQUESTS_READ_AT_MOST / 2 &&
+           c->in.kept->len <= REQUESTS_READ_AT_MOST && c->state == CLIENT_OPEN && !c->waiting &&
+           client_has_room(c);
+}
+
 /* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
- * client is looked at for another protocol until its first bytes are known. */
+ * client is looked at for another protocol until its first bytes are known.
+ *
+ * The rest of a long value comes in the same turn: so it is stored while the cache has it, and the next client's lies in the same memory.
+ * Behind it half as much is read as else: no further one is begun that would count again. */
 enum io_status requests_read(struct client *c, size_t most)
 {
     struct inbuf_input input;
@@ -262,6 +273,8 @@ enum io_status requests_read(struct client *c, size_t most)
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);
+    if (__builtin_expect(c->in.need >= TURN_LONG_VALUE, 0) && has_begun_value(c))
+        return requests_read(c, REQUESTS_READ_AT_MOST / 2);
     return IO_OK;
 }
 

@@ -129,11 +129,11 @@ size_t inbuf_missing(const struct inbuf *in, const struct stream *from, size_t m
     return newline ? (size_t)(newline - ahead) + 1 : (size_t)n;
 }
 
-/* I6: what a peer has really sent, rounded up to a page, and not what it has announced. */
+/* I6: what a peer has really sent, rounded up to a page, and not what it has announced; but a blob that was used before is memory. */
 size_t inbuf_held(const struct inbuf *in)
 {
     if (!in->kept) return 0;
-    size_t written = in->kept->len + PAGE;
+    size_t written = in->kept->is_warm ? in->kept->cap : in->kept->len + PAGE;
     return sizeof *in->kept + (written < in->kept->cap ? written : in->kept->cap);
 }
 
@@ -151,7 +151,7 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
     if (in->kept) let_go(in, arena);
     assert(in->need == 0);
     if (len == 0) return;
-    in->kept = blob_create(need ? need + INBUF_SPARE : len);
+    in->kept = need ? blob_reuse(need + INBUF_SPARE) : blob_create(len);
     memcpy(in->kept->bytes, at, len);
     in->kept->len = len;
     in->need = need;

@@ -4,7 +4,6 @@
 
 #include "backend/written.h"
 #include "route/seen.h"
-#include "store/answer.h"
 #include "store/store.h"
 
 int64_t turn_store_time(struct turn *t)
@@ -39,7 +38,8 @@ void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, 
                void *owner)
 {
     const struct board_server *from = t->backends->from;
-    struct call_news news = {.event = CALL_ANSWERED, .response = &a->response, .blob = a->blob};
+    struct call_news news = {
+        .event = CALL_ANSWERED, .response = &a->response, .blob = a->blob, .gone = a->gone};
     put_key(t, r, &news.key);
     t->backends->from = NULL;
     t->seen_owner = NULL;
@@ -49,7 +49,7 @@ void leaf_tell(struct turn *t, const struct request *r, struct store_answer *a, 
 }
 
 void send_to_store(struct turn *t, struct store *store, const struct request *r, call_done_fn *done,
-                   void *owner)
+                   store_write_fn *write, void *owner)
 {
     struct store_answer a;
     size_t mark = arena_mark(t->arena);
@@ -57,7 +57,7 @@ void send_to_store(struct turn *t, struct store *store, const struct request *r,
     writes_pair pair = writes ? written_pair(r) : WRITES_NONE;
     assert(r->key_len > 0); /* I4 */
     if (writes) writes_begin(&t->backends->writer, pair);
-    store_answer(store, r, turn_store_time(t), t->arena, &a);
+    store_answer_to(store, r, turn_store_time(t), t->arena, write, owner, &a);
     if (writes) writes_end(&t->backends->writer, pair);
     leaf_tell(t, r, &a, done, owner);
     arena_rewind(t->arena, mark);

@@ -174,8 +174,9 @@ static struct result refusal(const struct answer *a)
 static void begin(struct turn *t, struct generation *g, const struct route *route,
                   const struct request *r)
 {
+    const struct receiver *receiver = receiver_of(r);
     if (route->kind == ROUTE_STORE)
-        send_to_store(t, route->store, r, receiver_of(r)->on_news, (void *)r->owner);
+        send_to_store(t, route->store, r, receiver->on_news, receiver->write, (void *)r->owner);
     else
         flow_begin(t, g, route, r);
 }
@@ -305,11 +306,18 @@ static bool is_waiting(const struct turn *t)
     return t->used > 0 || t->later || t->abandoned;
 }
 
+/* A store takes it now, while the processor's cache has it, and its blob is there for the next one. */
+static bool has_long_value(const struct turn *t)
+{
+    const struct blob *last = t->arena->adopted;
+    return __builtin_expect(last != NULL, 0) && t->has_stores && last->cap >= TURN_LONG_VALUE;
+}
+
 /* Everything that lies in the arena belongs to slots (or was used up), so once those are acted on the arena may be reset
  * early. */
 void turn_make_room(struct turn *t, size_t n)
 {
-    if (arena_room(t->arena) >= n) return;
+    if (arena_room(t->arena) >= n && !has_long_value(t)) return;
     turn_route(t);
     arena_reset(t->arena);
 }

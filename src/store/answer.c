@@ -74,24 +74,91 @@ static int64_t expiry_of(const struct answering *by)
 
 /* --- get gets gat gats --------------------------------------------------------------------------------- */
 
-static void say_value(struct answering *by, const struct store_item *item, bool has_cas)
+/* Behind `VALUE ` and the key. */
+static inline __attribute__((always_inline)) uint8_t *put_numbers(const struct store_item *item,
+                                                                  bool has_cas, uint8_t *at)
 {
-    size_t key_len = by->r->key_len, value_len = store_item_value_len(item);
-    uint8_t *first = answer_begin(by, VALUE_ROOM + key_len, value_len), *at = first;
-    at = answer_put(at, "VALUE ", 6);
-    at = answer_put(at, (const void *)by->r->key_at, key_len);
-    uint8_t *rest = at;
     *at++ = ' ';
     at = answer_put_number(at, store_item_flags(item));
     *at++ = ' ';
-    at = answer_put_number(at, value_len);
+    at = answer_put_number(at, store_item_value_len(item));
     if (has_cas) *at++ = ' ';
     if (has_cas) at = answer_put_number(at, store_item_cas(item));
-    at = answer_put_value(by, item, answer_put(at, "\r\n", 2));
+    return answer_put(at, "\r\n", 2);
+}
+
+static const char VALUE_END[] = "\r\nEND\r\n";
+enum { VALUE_END_LEN = sizeof VALUE_END - 1 };
+
+/* Of an answer whose first bytes were written. */
+static void say_rest(struct answering *by, const struct store_item *item, const uint8_t *head,
+                     size_t head_len, size_t gone)
+{
+    size_t value_len = store_item_value_len(item), from = 0, all = head_len + value_len;
+    size_t left = all + VALUE_END_LEN - gone;
+    uint8_t *at = answer_begin(by, 0, left);
+    if (gone < head_len)
+        at = answer_put(at, head + gone, head_len - gone);
+    else
+        from = gone < all ? gone - head_len : value_len;
+    store_value_read(by->op, item, from, at, value_len - from);
+    at += value_len - from;
+    if (left > VALUE_END_LEN) left = VALUE_END_LEN;
+    answer_end(by, RESPONSE_VALUE, answer_put(at, VALUE_END + VALUE_END_LEN - left, left));
+    by->a->gone = gone;
+}
+
+/* From where the value lies: what is not taken at once is copied, so that nothing points into the shard when it is unlocked. False: nothing
+ * was taken. */
+static __attribute__((noinline)) bool write_value(struct answering *by,
+                                                  const struct store_item *item, bool has_cas)
+{
+    enum { PIECES = 64 };
+    struct iovec pieces[PIECES];
+    uint8_t bytes[VALUE_ROOM + STORE_KEY_MAX], *end = answer_put(bytes, "VALUE ", 6);
+    end = answer_put(end, (const void *)by->r->key_at, by->r->key_len);
+    size_t head_len = (size_t)(put_numbers(item, has_cas, end) - bytes);
+    size_t value_len = store_item_value_len(item), at = 0;
+    int n = 1;
+    pieces[0] = (struct iovec){bytes, head_len};
+    for (; at < value_len && at < ANSWER_WRITE_MOST && n < PIECES - 1; n++) {
+        const uint8_t *piece;
+        size_t len = store_value_span(by->op, item, at, &piece);
+        if (len > ANSWER_WRITE_MOST - at) len = ANSWER_WRITE_MOST - at;
+        pieces[n] = (struct iovec){(void *)(uintptr_t)piece, len};
+        at += len;
+    }
+    if (at == value_len) pieces[n++] = (struct iovec){(void *)(uintptr_t)VALUE_END, VALUE_END_LEN};
+    size_t gone = by->write(by->owner, pieces, n);
+    assert(gone <= head_len + at + (at == value_len ? VALUE_END_LEN : 0));
+    if (gone > 0) say_rest(by, item, bytes, head_len, gone);
+    return gone > 0;
+}
+
+/* A key of several gets no END behind its value, and one that was rewritten is shown as the client knows it. */
+static bool may_write(const struct answering *by)
+{
+    return by->write && !by->r->multi && !by->r->shown_key_at;
+}
+
+static void say_value(struct answering *by, const struct store_item *item, bool has_cas)
+{
+    struct response *r = &by->a->response;
+    size_t key_len = by->r->key_len, value_len = store_item_value_len(item);
+    if (__builtin_expect(value_len >= ANSWER_WRITE_LEAST, 0) && may_write(by) &&
+        write_value(by, item, has_cas)) {
+        r->key = (const void *)by->r->key_at;
+        r->key_len = (uint16_t)key_len;
+        return;
+    }
+    uint8_t *first = answer_begin(by, VALUE_ROOM + key_len, value_len);
+    uint8_t *rest =
+        answer_put(answer_put(first, "VALUE ", 6), (const void *)by->r->key_at, key_len);
+    uint8_t *at = answer_put_value(by, item, put_numbers(item, has_cas, rest));
     answer_end(by, RESPONSE_VALUE, answer_put(at, "END\r\n", 5));
-    by->a->response.key = first + 6;
-    by->a->response.key_len = (uint16_t)key_len;
-    by->a->response.rest = rest;
+    r->key = first + 6;
+    r->key_len = (uint16_t)key_len;
+    r->rest = rest;
 }
 
 static void get(struct answering *by)
@@ -181,41 +248,54 @@ static void delete (struct answering *by)
 
 /* --- any request --------------------------------------------------------------------------------------- */
 
+static inline __attribute__((always_inline)) void answer(struct answering *by)
+{
+    *by->a = (struct store_answer){0};
+    switch (by->r->command_id) {
+    case COMMAND_GET:
+    case COMMAND_GETS: get(by); return;
+    case COMMAND_GAT:
+    case COMMAND_GATS: get_and_touch(by); return;
+    case COMMAND_INCR:
+    case COMMAND_DECR: count(by); return;
+    case COMMAND_TOUCH:
+        answer_say(by, find_to_touch(by) ? ANSWER_TOUCHED : ANSWER_NOT_FOUND);
+        return;
+    case COMMAND_DELETE: delete (by); return;
+    default: break;
+    }
+    switch (command_info(by->r->command_id)->shape) {
+    case SHAPE_STORE: store(by); return;
+    case SHAPE_META:
+    case SHAPE_META_STORE: answer_meta(by); return;
+    default: answer_say(by, ANSWER_UNKNOWN); return;
+    }
+}
+
 void store_answer_begun(struct store_op *op, const struct request *r, struct arena *arena,
                         struct store_answer *a)
 {
     struct answering by = {.op = op, .r = r, .arena = arena, .a = a};
-    *a = (struct store_answer){0};
-    switch (r->command_id) {
-    case COMMAND_GET:
-    case COMMAND_GETS: get(&by); return;
-    case COMMAND_GAT:
-    case COMMAND_GATS: get_and_touch(&by); return;
-    case COMMAND_INCR:
-    case COMMAND_DECR: count(&by); return;
-    case COMMAND_TOUCH:
-        answer_say(&by, find_to_touch(&by) ? ANSWER_TOUCHED : ANSWER_NOT_FOUND);
-        return;
-    case COMMAND_DELETE: delete (&by); return;
-    default: break;
-    }
-    switch (command_info(r->command_id)->shape) {
-    case SHAPE_STORE: store(&by); return;
-    case SHAPE_META:
-    case SHAPE_META_STORE: answer_meta(&by); return;
-    default: answer_say(&by, ANSWER_UNKNOWN); return;
-    }
+    answer(&by);
 }
 
 /* A base64 key may be of any length that the parser takes; what it decodes to is within STORE_KEY_MAX. */
+void store_answer_to(struct store *s, const struct request *r, int64_t now, struct arena *arena,
+                     store_write_fn *write, void *owner, struct store_answer *a)
+{
+    struct store_op op;
+    struct answering by = {
+        .op = &op, .r = r, .arena = arena, .a = a, .write = write, .owner = owner};
+    assert(r->key_len > 0 && r->key_len <= STORE_KEY_MAX);
+    store_begin(&op, s, (const void *)r->key_at, r->key_len, now);
+    answer(&by);
+    store_end(&op);
+}
+
 void store_answer(struct store *s, const struct request *r, int64_t now, struct arena *arena,
                   struct store_answer *a)
 {
-    struct store_op op;
-    assert(r->key_len > 0 && r->key_len <= STORE_KEY_MAX);
-    store_begin(&op, s, (const void *)r->key_at, r->key_len, now);
-    store_answer_begun(&op, r, arena, a);
-    store_end(&op);
+    store_answer_to(s, r, now, arena, NULL, NULL, a);
 }
 
 void store_answer_too_large(struct store *s, const struct request *r, int64_t now)

@@ -133,7 +133,7 @@ static bool can_have_room(const struct store_op *op, uint64_t value_len)
 static struct store_item *make_long(struct store_op *op, uint64_t value_len)
 {
     uint64_t bytes = STORE_ITEM_HEAD + op->key_len + value_len - sizeof(uint32_t);
-    uint32_t ref = bytes <= EXTENT_MOST ? heap_take(op->shard, bytes) : 0;
+    uint32_t ref = heap_take(op->shard, bytes);
     if (ref) return head_in(op, ref, value_len, 0);
     struct store_item *item = make_of_extents(op, value_len);
     return item ? item : make_of_extents(op, value_len);

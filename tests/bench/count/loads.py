@@ -10,6 +10,7 @@ local second = mg.pool { "unix:m3", "unix:m4", timeout = 60 }
 
 SCRIPTS = {
     "pool": POOLS + "return first\n",
+    "store": 'return require "moongate".store { size = "256m" }\n',
     "function": POOLS + '''
 return function(req)
     if req:has_prefix "user:" then return first end
@@ -130,4 +131,10 @@ LOADS = [
     Load("get, depth 32, all_sync", "all_sync", Keys.get, 20, 32, 12),
     Load("set, depth 32, all_sync", "all_sync", Keys.set, 20, 32, 12),
     Load("get, depth 32, a function that waits", "async", Keys.get, 20, 32, 12),
+    Load("get, depth 32, a store", "store", Keys.get, 20, 32, 12),
+    Load("get, depth 1, 50 clients, a store", "store", Keys.get, 50, 1, 100),
+    Load("set, depth 32, a store", "store", Keys.set, 20, 32, 12),
+    Load("get of 16 KiB, depth 4, a store", "store", Keys.get, 10, 4, 20, size=16384, count=400),
+    Load("get of 200 kB, depth 1, a store", "store", Keys.get, 10, 1, 10, size=200000, count=40),
+    Load("set of 200 kB, depth 1, a store", "store", Keys.set, 10, 1, 10, size=200000, count=40),
 ]
