@@ -1,7 +1,7 @@
 #!/bin/sh
 # Expected: `lru_crawler metadump all` lists every item that is there from its begin to its end, and each once.
 # Happens: while clients read, it leaves out up to a tenth of the items, and lists others twice. It goes through the lists of the LRU, and items that are
-#     read move from one list to another meanwhile. `mgdump all` does the same. `metadump hash` and `mgdump hash` go through the hash table
+#     read move from one list to another meanwhile; one that is just being sent to a client is left out, too. `mgdump all` does the same. `metadump hash` and `mgdump hash` go through the hash table
 #     and list each item once. memcached-tool's dump and the exporters that list keys use `all`.
 # Source: Debian forky's memcached 1.6.45-1; 1.6.9, 1.6.18 and 1.6.38 do the same (mgdump came after 1.6.18).
 # shellcheck source=findings/lib/memcached.sh

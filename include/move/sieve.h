@@ -19,23 +19,25 @@ void sieve_close(struct sieve *s);
 /* True: the key was put before. */
 bool sieve_put(struct sieve *s, const struct tier_key *key);
 
-/* Keys of a list that may miss some. It is asked for until it names nothing new, SIEVE_LISTS times at most. */
+/* Keys of a list that may miss some. It is asked for until it names nothing new and as many keys as the server has items, SIEVE_LISTS times at
+ * most. */
 enum { SIEVE_LISTS = 6 };
 
 struct sieved {
     struct sieve seen;
     uint32_t lists; /* that were begun */
     uint64_t fresh; /* keys of the last one that none before has named */
+    uint64_t named; /* keys of all of them, each once */
 };
 
 /* For the first list; what was kept of another server goes. */
 void sieved_begin(struct sieved *s);
 
-/* True: the key is new. expected: keys in all, about; needed for the first one. Of the first list all keys are new. */
+/* True: the key is new. expected: items that the server has, about; needed for the first one. Of the first list all keys are new. */
 bool sieved_put(struct sieved *s, const struct tier_key *key, uint64_t expected);
 
-/* After a list that was whole. True: it is to be asked for once more. Else nothing is kept. */
-bool sieved_again(struct sieved *s);
+/* After a list that was whole, of a server with so many items, about. True: it is to be asked for once more. Else nothing is kept. */
+bool sieved_again(struct sieved *s, uint64_t expected);
 
 void sieved_close(struct sieved *s);
 

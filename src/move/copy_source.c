@@ -5,7 +5,7 @@
  * are an epoch, and when all keys of the first epochs are settled, the last of these keys is the marker. The next dump skips all
  * up to it. That is safe where a dump goes by the hash table, in a table of the same size of the same process: a key's place among the others does
  * not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that move from list to list meanwhile; so it is
- * asked for again until it names no key that was not named before (sieve), and we add nothing meanwhile. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
+ * asked for again until it names no key that was not named before, and as many as there are items (sieve), and we add nothing meanwhile. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
  *
  * A server that has lost its connections may have been restarted, and then it has lost what it named. So before it is asked for anything
  * it is asked for its statistics. After a restart an item that is not there is lost, and not one that has expired.
@@ -283,7 +283,7 @@ static void on_end(void *owner, const char *why, bool cannot)
         s->retry_at = now_of(s) + RETRY;
         return;
     }
-    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved)) {
+    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved, s->about.items)) {
         dump_begin(&s->dump, s->copy->tier, s->server);
         return;
     }

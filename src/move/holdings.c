@@ -85,7 +85,7 @@ static void read_file(struct holdings *h, const char *path)
 static void on_begun(void *owner)
 {
     struct holdings *h = owner;
-    h->total += h->dump.about.items;
+    if (h->sieved.lists == 1) h->total += h->dump.about.items;
 }
 
 /* A dump_key_fn. */
@@ -104,7 +104,7 @@ static void on_end(void *owner, const char *why, bool cannot)
     struct holdings *h = owner;
     (void)cannot;
     if (!why && !h->dump.is_ordered && !h->has_failed && !h->was_stopped &&
-        sieved_again(&h->sieved)) {
+        sieved_again(&h->sieved, h->dump.about.items)) {
         dump_begin(&h->dump, h->tier, h->source);
         return;
     }

@@ -41,20 +41,31 @@ void sieved_begin(struct sieved *s)
 {
     sieved_close(s);
     s->lists = 1;
-    s->fresh = 0;
+    s->fresh = s->named = 0;
 }
 
 bool sieved_put(struct sieved *s, const struct tier_key *key, uint64_t expected)
 {
     if (!s->seen.bits) sieve_open(&s->seen, 2 * expected);
-    if (sieve_put(&s->seen, key) && s->lists > 1) return false;
+    bool is_named = sieve_put(&s->seen, key);
+    s->named += !is_named;
+    if (is_named && s->lists > 1) return false;
     s->fresh++;
     return true;
 }
 
-bool sieved_again(struct sieved *s)
+/* True: the lists name fewer keys than there are items. The sieve takes some keys for others, so a few of many may lack. */
+static bool lacks(const struct sieved *s, uint64_t expected)
 {
-    if ((s->lists == 1 || s->fresh > 0) && s->lists < SIEVE_LISTS) {
+    return s->named + s->named / 256 < expected;
+}
+
+/* memcached leaves out of such a list an item that moves to another list of the LRU, and one that is being sent to a client: those are the
+ * popular ones. Items that have expired count among the expected ones, and no list names them, so there is an end to the lists. */
+bool sieved_again(struct sieved *s, uint64_t expected)
+{
+    bool wants = s->lists == 1 || s->fresh > 0 || lacks(s, expected);
+    if (wants && s->lists < SIEVE_LISTS) {
         s->lists++;
         s->fresh = 0;
         return true;

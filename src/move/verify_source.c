@@ -136,7 +136,7 @@ static void fail(struct verify_source *s, const char *why, bool cannot)
 static void on_end(void *owner, const char *why, bool cannot)
 {
     struct verify_source *s = owner;
-    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved)) {
+    if (!why && !s->dump.is_ordered && sieved_again(&s->sieved, s->items)) {
         dump_begin(&s->dump, s->v->tier, s->server);
         return;
     }

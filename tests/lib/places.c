@@ -128,7 +128,8 @@ static const char *script(const struct policy_row *row, char dead)
     if (places_are_stores()) return script_of_stores(row, dead);
     const char *a = dead == 'a' ? address_of_nobody() : addresses[0];
     const char *b = dead == 'b' ? address_of_nobody() : addresses[1];
-    return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
+    return textf(MG "local a = mg.pool { '%s', name = 'a', timeout = 30, connect_timeout = 30 }\n"
+                    "local b = mg.pool { '%s', name = 'b', timeout = 30, connect_timeout = 30 }\n"
                     "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
                     "local settles = { ['settle:a'] = a, ['settle:b'] = b }\n"
                     "local spool = '%s/spool'\n"

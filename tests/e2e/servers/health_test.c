@@ -39,7 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What "at once" is, on average over several tries: machines that test are busy. */
+/* What "at once" is, the quickest of several tries: machines that test are busy. */
 static double at_once(void)
 {
     return stage_is_sanitized() ? 0.1 : 0.01;
@@ -48,13 +48,15 @@ static double at_once(void)
 static void client_fails_at_once(struct client *c, const char *request, const char *start)
 {
     enum { TRIES = 20 };
-    double begun = stage_now();
+    double least = at_once() + 1;
     for (int i = 0; i < TRIES; i++) {
+        double begun = stage_now();
         client_sends(c, request);
         client_sees_line_starting(c, start);
+        double took = stage_now() - begun;
+        if (took < least) least = took;
     }
-    double each = (stage_now() - begun) / TRIES;
-    if (each > at_once()) stage_fails("%s takes %.4f s", octets_escape(request, 9), each);
+    if (least > at_once()) stage_fails("%s takes %.4f s", octets_escape(request, 9), least);
 }
 
 static const char *stat_of(const char *server, const char *name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 )
@@ -16,6 +17,7 @@ func main() {
 		os.Exit(1)
 	}
 	c := memcache.New(os.Args[3:]...)
+	c.Timeout = 30 * time.Second // a busy machine is no fault
 	for _, key := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		if err := c.Set(&memcache.Item{Key: key, Value: []byte(key)}); err != nil {
 			fmt.Fprintln(os.Stderr, "gomemcache:", key, err)
