@@ -90,6 +90,8 @@ struct client {
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
+    bool answers_lines;  /* each line end in `swallow` is answered with ERROR */
+    bool in_doubt;       /* what it sends may be a value: nothing of it is run, see request_parse */
     bool is_shaking;     /* its next step of the TLS handshake is due: see handshake.h */
     bool waiting;        /* in.kept holds whole requests that wait for room for replies */
     uint8_t entry;       /* enum client_entry: how far it has come; written by client_enter alone */

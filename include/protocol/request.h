@@ -90,9 +90,12 @@ enum request_status {
 
 struct request_parse {
     enum request_status status;
-    size_t consumed;   /* bytes of the input that this request took (0 for AGAIN) */
-    size_t need;       /* AGAIN: the request's length in all, 0: not known */
-    size_t swallow;    /* REFUSED: bytes behind `consumed` that belong to it; they may come later */
+    size_t consumed; /* bytes of the input that this request took (0 for AGAIN) */
+    size_t need;     /* AGAIN: the request's length in all, 0: not known */
+    size_t swallow;  /* REFUSED: bytes behind `consumed` that belong to it; they may come later */
+    bool each_line;  /* REFUSED: each line end in what is swallowed is answered with ERROR */
+    bool
+        in_doubt; /* REFUSED: nobody knows which lines behind it are its value: none may be run any more */
     bool drop;         /* REFUSED: the key's old value must go. r is a delete for it, to be sent */
     uint8_t dropped;   /* drop: the command that the client sent (enum command) */
     const char *error; /* REFUSED, CLOSE: the line to answer, with CRLF; static; NULL: none */
@@ -104,6 +107,8 @@ struct request_parse {
 struct request_rules {
     size_t max_value; /* bytes of a value */
     bool strict_keys; /* no control bytes in keys */
+    bool
+        answer_values; /* a refused value is answered as memcached does that takes it for lines: see src/protocol/store.c */
 };
 
 /* Parses the first request in bytes[0..len). For OK, KEYS and REFUSED it fills r, where the fields of the floors above become

@@ -320,6 +320,9 @@ static void finished(struct client *c)
         linger(c);
     } else if (c->state == CLIENT_LINGERING) {
         linger(c); /* close_notify has gone only now */
+    } else if (c->state == CLIENT_MOVING && !has_begun(c) && c->in_doubt) {
+        client_close(
+            c, "where its request ends is not known"); /* I10: who gets it would not know that */
     } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
         give(c);
     }

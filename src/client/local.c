@@ -1,8 +1,8 @@
 /* Answers to commands that are not about a key. An application that talks to one memcached gets from moongate what it would get
  * there, as far as that makes sense for many servers: what needs no server (version, verbosity, most statistics) is answered
  * here; what is about items (flush_all, stats items, slabs, sizes, conns, dumps of keys) goes to all servers; what is about one
- * server's inside (watch, slabs, lru and their like) is refused with the advice to use that server. Errors are memcached's own texts
- * where it has one. */
+ * server's inside (watch, slabs, lru and their like) is refused with the advice to use that server, or answered for stores where there
+ * is no server. Errors are memcached's own texts where it has one. */
 #include "client/local.h"
 
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "client/reply.h"
 #include "client/state.h"
 #include "client/tally.h"
+#include "client/tuning.h"
 #include "protocol/dialect.h"
 #include "protocol/text.h"
 
@@ -156,6 +157,18 @@ static void version(struct client *c)
     reply_at_once(c, COMMAND_VERSION, line, len + 2);
 }
 
+static void tune(struct client *c, const struct request *r)
+{
+    bool is_loud;
+    struct request as = *r;
+    const char *line = ERROR_SERVER;
+    if (tuning_is_for_stores(c->turn)) {
+        line = tuning_answer(c->turn, r, &is_loud);
+        if (is_loud) as.noreply = 0;
+    }
+    answer(c, &as, line);
+}
+
 /* A client expects one form: that of the version which it is told. What is not a dump is about one server's inside. */
 static void lru_crawler(struct client *c, const struct request *r)
 {
@@ -164,7 +177,7 @@ static void lru_crawler(struct client *c, const struct request *r)
     bool says_ok = dialect_number(version, strlen(version)) >= DUMPS_SAY_OK_FROM;
     bool is_meta = w.n > 0 && argument_is(&w.word[0], "metadump");
     if (!is_meta && !(w.n > 0 && argument_is(&w.word[0], "mgdump")))
-        answer(c, r, ERROR_SERVER);
+        tune(c, r);
     else if (!r->noreply)
         dumps_take(c, r, is_meta ? DUMP_META : DUMP_MG, &w, says_ok);
 }
@@ -184,6 +197,6 @@ void local_answer(struct client *c, const struct request *r)
     case COMMAND_LRU_CRAWLER: lru_crawler(c, r); break;
     case COMMAND_CONFIG: cluster_answer(c, r); break;
     case COMMAND_SHUTDOWN: answer(c, r, "ERROR: shutdown not enabled\r\n"); break;
-    default: answer(c, r, ERROR_SERVER); break;
+    default: tune(c, r); break;
     }
 }

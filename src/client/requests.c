@@ -138,13 +138,19 @@ static void refuse(struct client *c, const struct request *r, const struct reque
     answer_error(c, &asked, asked.command_id, r->noreply, p->error);
 }
 
+/* A client in doubt may be told that a line is wrong, and nothing more. */
+static bool may_be_taken(const struct client *c, const struct request_parse *p)
+{
+    return !c->in_doubt || p->status == REQUEST_CLOSE || (p->status == REQUEST_REFUSED && !p->drop);
+}
+
 /* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
 static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
                          struct request *r, struct blob *blob)
 {
     c->turn->row->requests++;
     c->requests++;
-    switch (p->status) {
+    switch (may_be_taken(c, p) ? p->status : REQUEST_CLOSE) {
     case REQUEST_OK:
         if (p->keys)
             (void)take_one(c, r, blob);
@@ -156,12 +162,14 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         refuse(c, r, p);
         if (p->drop) drop_value(c, r);
         c->swallow = p->swallow;
+        c->answers_lines = p->each_line;
+        c->in_doubt |= p->in_doubt;
         return true;
     default:
         answer_error(c, NULL, COMMAND_NONE, false, p->error);
         client_set_state(c, CLIENT_ENDING,
-                         p->error ? "where its request ends is not known"
-                                  : "not a memcache client");
+                         p->error || c->in_doubt ? "where its request ends is not known"
+                                                 : "not a memcache client");
         return false;
     }
 }
@@ -174,6 +182,19 @@ const uint8_t *requests_swallow(struct client *c, const uint8_t *at, const uint8
     return at + n;
 }
 
+/* The same to the end of a line at most, which is answered as a command that nobody knows (answers_lines). */
+static const uint8_t *refuse_line(struct client *c, const uint8_t *at, const uint8_t *end)
+{
+    size_t has = (size_t)(end - at);
+    const uint8_t *newline = memchr(at, '\n', c->swallow < has ? (size_t)c->swallow : has);
+    at = requests_swallow(c, at, newline ? newline + 1 : end);
+    if (!newline) return at;
+    c->turn->row->requests++;
+    c->requests++;
+    answer_error(c, NULL, COMMAND_NONE, false, "ERROR\r\n");
+    return at;
+}
+
 /* Returns where the first one begins that is not taken. *cut: it is not whole; then *need is its length in all, or 0. */
 static const uint8_t *take_requests(struct client *c, const uint8_t *at, const uint8_t *end,
                                     struct blob *blob, bool *cut, size_t *need)
@@ -181,8 +202,9 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
     const struct request_rules *rules = &c->turn->limits.rules;
     uint32_t left = client_batch(c);
     while (left > 0 && client_takes_requests(c) && client_has_room(c)) {
-        if (c->swallow) at = requests_swallow(c, at, end);
+        if (c->swallow) at = (c->answers_lines ? refuse_line : requests_swallow)(c, at, end);
         if (at == end) break;
+        if (c->swallow) continue;
         struct request *r = turn_slot(c->turn);
         struct request_parse p = request_parse(at, (size_t)(end - at), rules, r);
         if (p.status == REQUEST_AGAIN) {

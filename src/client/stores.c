@@ -76,7 +76,7 @@ static void add_text(struct totals *to, const char *name, const char *text)
     X(expired_unfetched, u.expired_unfetched)                                                      \
     X(evicted_unfetched, u.evicted_unfetched)                                                      \
     X(evictions, u.evictions)                                                                      \
-    X(reclaimed, u.expired)                                                                        \
+    X(reclaimed, u.expired + u.flushed)                                                            \
     X(crawler_reclaimed, u.expired + u.flushed)
 
 enum {
@@ -158,7 +158,7 @@ static void add_items(struct store *s, struct totals *to)
     add(to, "items:1:evicted_time", 0);
     add(to, "items:1:outofmemory", u.refused);
     add(to, "items:1:tailrepairs", 0);
-    add(to, "items:1:reclaimed", u.expired);
+    add(to, "items:1:reclaimed", u.expired + u.flushed);
     add(to, "items:1:expired_unfetched", u.expired_unfetched);
     add(to, "items:1:evicted_unfetched", u.evicted_unfetched);
     add(to, "items:1:crawler_reclaimed", u.expired + u.flushed);

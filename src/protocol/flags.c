@@ -53,7 +53,7 @@ static void note_flag(struct request *r, const uint8_t *flag, size_t len)
 /* --- flags of ms ------------------------------------------------------------------------------- */
 
 /* The letters that memcached 1.6.18 takes. E and x came later; S belongs to 1.6.9 and before. */
-static const char KNOWN[] = "CDFIJLMNOPRTbcfhklqstuv";
+static const char KNOWN[] = "CDFIJLMNOPRTbcfhklqstuv", OTHERS[] = "ESx";
 
 static bool is_letter(uint8_t byte)
 {
@@ -132,13 +132,27 @@ static const char *check_flag(struct request *r, const uint8_t *flag, size_t len
     return r->command_id == COMMAND_META_SET ? check_stored_flag(r, flag, len) : NULL;
 }
 
+/* For a flag that stands twice. memcached stops at the first mistake, which is an earlier flag if no server knows that. */
+static const char *refuse_second(const struct request *r, const uint8_t *at, const uint8_t *second)
+{
+    const uint8_t *flag;
+    size_t len;
+    if (r->command_id == COMMAND_META_DELETE || r->command_id == COMMAND_META_ARITHMETIC)
+        return ERROR_DUPLICATE_OR_INVALID;
+    while (request_next_flag(&at, second, &flag, &len)) {
+        bool is_known =
+            memchr(KNOWN, *flag, sizeof KNOWN - 1) || memchr(OTHERS, *flag, sizeof OTHERS - 1);
+        if (!is_known) return ERROR_FLAG;
+    }
+    return ERROR_DUPLICATE;
+}
+
 /* One pass; a flag that was seen before is found by a bit for each byte. memcached's texts for a flag twice differ by command. */
 const char *request_take_flags(struct request *r, const uint8_t *text, size_t n, size_t tokens)
 {
     const uint8_t *at = text, *end = text + n, *flag;
     uint64_t seen[4] = {0};
     size_t len;
-    bool strict = r->command_id == COMMAND_META_DELETE || r->command_id == COMMAND_META_ARITHMETIC;
     for (const uint8_t *p = at; p < end; p++) {
         if (*p < ' ' || *p == 0x7f) return ERROR_FORMAT;
     }
@@ -147,7 +161,7 @@ const char *request_take_flags(struct request *r, const uint8_t *text, size_t n,
     while (request_next_flag(&at, end, &flag, &len)) {
         if (++tokens > META_TOKENS) return ERROR_TOO_LONG;
         uint64_t bit = (uint64_t)1 << (*flag & 63);
-        if (seen[*flag >> 6] & bit) return strict ? ERROR_DUPLICATE_OR_INVALID : ERROR_DUPLICATE;
+        if (seen[*flag >> 6] & bit) return refuse_second(r, text, flag);
         seen[*flag >> 6] |= bit;
         const char *error = check_flag(r, flag, len);
         if (error) return error;

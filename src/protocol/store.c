@@ -6,7 +6,12 @@
  *
  * So when a line is refused, every reading of it is tried that a server or a client may have had in mind (struct readings). Where
  * all readings agree on the length, that many bytes are discarded and the client goes on (I9). Where they do not, the connection
- * is closed (I10). Where no reading has a length, there is no value. */
+ * is closed (I10). Where no reading has a length, there is no value.
+ *
+ * memcached before 1.6.40 skips no value of a refused set or its kin: each of its lines is a command there, and mostly gets ERROR. Who
+ * stands for such a memcached (rules.answer_values) answers each line so, and runs none; where the lengths do not agree, nothing is
+ * run any more: lines are refused until one comes that would have to be run, and that closes. In front of other servers there is one answer:
+ * a client that gets two for a request takes the second for that of its next one. */
 #include <assert.h>
 #include <string.h>
 
@@ -69,6 +74,13 @@ static struct request_parse refuse(const struct line *l, const struct readings *
     return p;
 }
 
+/* Where the next request begins is not known. */
+static void be_in_doubt(const struct line *l, struct request_parse *p)
+{
+    p->in_doubt = l->rules->answer_values;
+    p->status = p->in_doubt ? REQUEST_REFUSED : REQUEST_CLOSE;
+}
+
 /* Two spaces behind the command: the key may be empty, so that all other words, of which the first `numbers` are numbers, stand
  * one place further to the left. */
 static bool has_empty_key(const struct line *l, size_t numbers)
@@ -106,7 +118,10 @@ static struct request_parse refuse_store(const struct line *l, const struct requ
     for (; place < n && request_next_flag(&at, l->end, &word, &len); place++) {
         if (place >= first) add_reading(&w, word, len);
     }
-    return refuse(l, &w, error);
+    struct request_parse p = refuse(l, &w, error);
+    p.each_line = l->rules->answer_values && p.swallow > 0;
+    if (p.status == REQUEST_CLOSE) be_in_doubt(l, &p);
+    return p;
 }
 
 /* No flag is a number, so a number among the flags may be the length, pushed there by a key with spaces. The ms of memcached
@@ -195,8 +210,7 @@ struct request_parse store_parse(struct line *l, size_t len, struct request *r)
         return refuse_store(l, r, ERROR_FORMAT);
     if (length > l->rules->max_value) return refuse_large(l, length, r);
     struct request_parse p = take_value(l, len, length, r);
-    if (p.status == REQUEST_REFUSED && may_have_other_length(l, fixed, length))
-        p.status = REQUEST_CLOSE;
+    if (p.status == REQUEST_REFUSED && may_have_other_length(l, fixed, length)) be_in_doubt(l, &p);
     return p;
 }
 

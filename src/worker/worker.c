@@ -211,7 +211,7 @@ void worker_watch_loop(struct worker *w)
 
 static struct turn_limits turn_limits(const struct options *o)
 {
-    return (struct turn_limits){.rules = {o->max_value, o->strict_keys},
+    return (struct turn_limits){.rules = {o->max_value, o->strict_keys, o->store > 0},
                                 .function_bytes = o->client_buffer};
 }
 

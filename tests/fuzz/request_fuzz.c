@@ -6,6 +6,7 @@
 enum { MAX_VALUE = 64 };
 
 static const struct request_rules RULES = {.max_value = MAX_VALUE};
+static const struct request_rules ANSWERING = {.max_value = MAX_VALUE, .answer_values = true};
 
 /* What came of a stream of requests. */
 struct outcome {
@@ -146,6 +147,19 @@ static void check_again(const struct request_parse *p, const uint8_t *bytes, siz
     check(has_line ? p->need > len : p->need == 0);
 }
 
+/* Who answers refused values takes and refuses what others do, and is in doubt only where they close. */
+static void check_answering(const struct request_parse *p, const uint8_t *bytes, size_t len)
+{
+    struct request r;
+    struct request_parse other = request_parse(bytes, len, &ANSWERING, &r);
+    check(!p->each_line && !p->in_doubt);
+    check(other.status == (other.in_doubt ? REQUEST_REFUSED : p->status));
+    check(!other.in_doubt || (p->status == REQUEST_CLOSE && !other.drop && !other.swallow));
+    check(!other.each_line || (p->status == REQUEST_REFUSED && other.swallow > 0));
+    check(other.consumed == p->consumed && other.swallow == p->swallow);
+    check(other.need == p->need && other.drop == p->drop && other.error == p->error);
+}
+
 /* --- a stream of them -------------------------------------------------------------------------- */
 
 /* Parses the whole requests in bytes[o->at..end); false when there is no way to go on. */
@@ -155,6 +169,7 @@ static bool take_all(const uint8_t *bytes, size_t end, struct outcome *o)
         struct request r = {0};
         const uint8_t *at = bytes + o->at;
         struct request_parse p = request_parse(at, end - o->at, &RULES, &r);
+        check_answering(&p, at, end - o->at);
         if (p.status == REQUEST_AGAIN) {
             check_again(&p, at, end - o->at);
             break;

@@ -311,6 +311,68 @@ static void lengths_beyond_all_or_of_two_readings_and_http_close_the_connection(
     }
 }
 
+/* Where refused values are answered as by a memcached that takes them for lines: whether each line of what is swallowed is, and whether
+ * nobody knows where they end. */
+static const struct {
+    const char *bytes;
+    const char *error;
+    size_t swallow;
+    bool each_line, in_doubt;
+} answered[] = {
+    {"cas k 0 0 6\r\n", UNKNOWN, 8, true, false},
+    {"set k 0 0 5 x 5\r\n", UNKNOWN, 7, true, false},
+    {"set k x 0 5\r\n", FORMAT, 7, true, false},
+    {"set k x 0 0 noreply\r\n", FORMAT, 2, true, false},
+    {"set k 0 0 -1\r\n", FORMAT, 0, false, false},
+    {"set k 0 5\r\n", UNKNOWN, 0, false, false},
+    {"set k 0 0 2000000\r\n", TOO_LARGE, 2000002, false, false},
+    {"set k 0 0 4294967295\r\n", FORMAT, 0, false, true},
+    {"set a b 0 0 5\r\n", FORMAT, 0, false, true},
+    {"set a 1 0 0 5\r\nhe", CHUNK, 0, false, true},
+    {"ms k 5 Z\r\n", NULL, 0, false, false},
+    {"ms k x\r\n", FORMAT, 0, false, false},
+    {"ms k 5 k k\r\n", DUPLICATE, 7, false, false},
+};
+
+static void refused_values_are_answered_in_lines_where_that_is_asked_for(void **state)
+{
+    static const struct request_rules rules = {.max_value = 1024 * 1024, .answer_values = true};
+    for (size_t i = 0; i < COUNT(answered); i++) {
+        struct request r;
+        const char *bytes = answered[i].bytes;
+        struct request_parse p = request_parse((const uint8_t *)bytes, strlen(bytes), &rules, &r);
+        if (answered[i].error) {
+            assert_int_equal(p.status, REQUEST_REFUSED);
+            assert_string_equal(p.error, answered[i].error);
+        } else {
+            assert_int_equal(p.status, REQUEST_AGAIN);
+        }
+        assert_int_equal(p.swallow, answered[i].swallow);
+        assert_int_equal(p.each_line, answered[i].each_line);
+        assert_int_equal(p.in_doubt, answered[i].in_doubt);
+        p = request_parse((const uint8_t *)bytes, strlen(bytes), &RULES, &r);
+        assert_false(p.each_line || p.in_doubt);
+    }
+}
+
+/* memcached stops at the first mistake. */
+static void a_flag_that_nobody_knows_is_named_before_one_that_stands_twice(void **state)
+{
+    static const struct {
+        const char *bytes, *error;
+    } lines[] = {{"mg k m o o\r\n", FLAG},      {"mg k v m v\r\n", FLAG},
+                 {"mg k v v m\r\n", DUPLICATE}, {"mg k E1 x S v v\r\n", DUPLICATE},
+                 {"ms k 1 Z T1 T1\r\n", FLAG},  {"ms k 1 T1 T1 Z\r\n", DUPLICATE}};
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct request r;
+        struct request_parse p =
+            request_parse((const uint8_t *)lines[i].bytes, strlen(lines[i].bytes), &RULES, &r);
+        if (strcmp(p.error, lines[i].error) != 0) print_error("%s", lines[i].bytes);
+        assert_int_equal(p.status, REQUEST_REFUSED);
+        assert_string_equal(p.error, lines[i].error);
+    }
+}
+
 static void the_longest_value_is_what_the_caller_says(void **state)
 {
     struct request r;
@@ -343,6 +405,8 @@ int main(void)
         cmocka_unit_test(malformed_requests_are_refused_as_memcached_refuses_them),
         cmocka_unit_test(strict_keys_are_refused_by_a_byte_and_their_values_swallowed),
         cmocka_unit_test(lengths_beyond_all_or_of_two_readings_and_http_close_the_connection),
+        cmocka_unit_test(refused_values_are_answered_in_lines_where_that_is_asked_for),
+        cmocka_unit_test(a_flag_that_nobody_knows_is_named_before_one_that_stands_twice),
         cmocka_unit_test(the_longest_value_is_what_the_caller_says),
         cmocka_unit_test(every_strict_prefix_asks_for_more),
     };
