@@ -80,7 +80,7 @@ void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usa
 
 /* Makes a route to the store of that name and size, which is made when there is none. Returns the route's number; -1: mg_wrong says what is
  * wrong. The caller has checked name and size. Only while the script loads. */
-enum { MG_STORE_LEAST = 64 * 1024 };
+enum { MG_STORE_LEAST = 64 * 1024, MG_STORE_MOST_GIB = 512 };
 int32_t mg_store_open(struct script *s, const char *name, size_t len, double size);
 
 /* --store, in bytes; 0: it is not given. */

@@ -8,14 +8,21 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- Bytes at most: more than a machine has.
-local MOST = 2 ^ 44
+-- Bytes at most, as --store takes them.
+local MOST = C.MG_STORE_MOST_GIB * 2 ^ 30
 
 -- The name of the store of a script that has one.
 local ONLY = "store"
 
+local read_bytes = options.size(C.MG_STORE_LEAST, MOST)
+
+local function read_size(value)
+    local bytes, why = read_bytes(value)
+    return bytes, why and why .. "; give 64k to 512g, as in size = \"64m\""
+end
+
 local readers = {
-    size = options.size(C.MG_STORE_LEAST, MOST),
+    size = read_size,
     name = options.short_name(64),
 }
 

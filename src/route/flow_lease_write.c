@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "protocol/flags.h"
+#include "protocol/text.h"
 #include "route/direct.h"
 #include "route/lease_guard.h"
 #include "route/lease_way.h"
@@ -133,6 +135,19 @@ static void there(struct flow *flow, const struct lease_item *item)
 
 /* --- an item that counts as absent ---------------------------------------------------------------- */
 
+/* A placeholder has the cas of r, so its client has won it by a flag N or R of its own, and stores now. */
+static bool stores_own(const struct request *r, const struct lease_item *item)
+{
+    const uint8_t *digits;
+    size_t len;
+    uint64_t cas = 0;
+    if (item->sight != LEASE_TAKEN) return false;
+    if (r->command_id == COMMAND_CAS) return r->number == item->v.cas;
+    return r->command_id == COMMAND_META_SET && lease_mode_of(r) == 'S' &&
+           request_find_flag(r, 'C', &digits, &len) && text_read_unsigned(digits, len, &cas) &&
+           cas == item->v.cas;
+}
+
 /* A placeholder of another client stays, but where the key is deleted or stored. An old item stays, and the next read wins it. */
 static void gone(struct flow *flow, const struct lease_item *item)
 {
@@ -148,6 +163,8 @@ static void gone(struct flow *flow, const struct lease_item *item)
             try(flow);
         else
             pass(flow);
+    } else if (stores_own(r, item)) {
+        try(flow);
     } else if (is_there &&
                (own->has_touched || (lease_deletes(r) && (item->is_made || !terms.stale)))) {
         own->clears_away = true;

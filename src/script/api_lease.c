@@ -17,10 +17,21 @@ static const char *refused_server(const struct backend_settings *settings)
     return NULL;
 }
 
+/* The route that mg.lease gives chooses by command among its kinds. */
+static bool is_lease(const struct route *route)
+{
+    for (uint32_t i = 0; route->kind == ROUTE_COMMAND && i < route->children_n; i++)
+        if (route->children[i]->kind == ROUTE_LEASE) return true;
+    return false;
+}
+
 const char *mg_lease_refuses(struct script *s, int32_t route, bool may_be_plain)
 {
     assert(route >= 0 && (uint32_t)route < s->routes.routes_n);
     const struct route *child = s->routes.routes[route];
+    if (is_lease(child))
+        return "takes no other mg.lease: each would take the other's placeholder for that of "
+               "another client, and nobody would get the miss";
     if (child->kind != ROUTE_POOL) return NULL;
     const struct pool *pool = child->pool;
     if (pool->settings.selector.distribution == DISTRIBUTION_RANDOM)

@@ -1,5 +1,6 @@
 /* The body of services.h for mg.store. The store lies in memory that outlives scripts and workers; what is made here is the script's route
  * to it. Nothing here enters Lua. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,9 @@
 #include "route/kinds.h"
 #include "script/state.h"
 #include "store/store.h"
+
+static_assert(STORE_LEAST == MG_STORE_LEAST && STORE_MOST == (uint64_t)MG_STORE_MOST_GIB << 30,
+              "Lua checks sizes for stores");
 
 /* Equal names are one store. False: the bundle is full. */
 static bool note(struct script *s, struct store *store, const char *text,

@@ -127,6 +127,9 @@ t.describe("big_value", function()
         app:set("k", LONG)
         t.expect(app:append("k", "x")):is_error "kept in parts"
         t.expect(app:prepend("k", "x")):is_error "kept in parts"
+        for _, mode in ipairs { "A", "a", "P", "p" } do
+            t.expect(app:ask(("ms k 1 M%s"):format(mode), "x")):is_error "kept in parts"
+        end
         t.expect(app:get "k"):is_hit(LONG)
         app:set("s", "x")
         t.expect(app:append("s", "y")):is_hit()

@@ -6,8 +6,9 @@
 -- A value of more than `threshold` bytes is stored in parts of that size. An index is stored after them, under the
 -- value's own key. The keys of the parts contain a hash of the whole value, so that two stores at once cannot mix; when
 -- a part is lost, the value is a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete.
--- Limits: 1,024 parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves
--- the parts to their exptime. The cas of the value is that of the index, and so are the marks of mg (W, X, Z).
+-- Limits: 1,024 parts; keys of 228 bytes; append and prepend to such a value, also those of ms, are errors; no other ms
+-- is split; delete leaves the parts to their exptime. The cas of the value is that of the index, and so are the marks of
+-- mg (W, X, Z).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -25,6 +26,7 @@ local MARK = 0x8000             -- in the flags of an index (source: mcrouter)
 local INDEX = "moongate big value 1: %d bytes, %d parts of %d, flags %s, hash %s"
 local PATTERN = "^moongate big value 1: (%d+) bytes, (%d+) parts of (%d+), flags (%d+), hash (%x+)$"
 local MARKS = { "Z", "X", "W" } -- in memcached's order
+local EXTENDS = { A = true, a = true, P = true, p = true } -- modes of ms that add to a value
 local INDEX_MOST, PARTS_MOST = 160, 1024
 local KEY_MOST = 250 - 22       -- ":", 16 digits, ":", 4 digits
 
@@ -160,6 +162,7 @@ return function(spec)
         local command = req.command
         if stores[command] then return req.size > threshold and store or child end
         if command == "mg" then return req:has_flag "v" and read or child end
+        if command == "ms" then return EXTENDS[req:flag "M"] and extend or child end
         return others[command] or child
     end)
 end

@@ -106,6 +106,9 @@ static void every_store_and_read_knows_parts(void **state)
     client_asks(s.c, "touch k 100\r\ntouch none 1\r\n", "TOUCHED\r\nNOT_FOUND\r\n");
     client_asks(s.c, "append k 0 0 1\r\nx\r\n",
                 "SERVER_ERROR the value is kept in parts, to which nothing can be added\r\n");
+    client_asks(s.c, "ms k 1 MA\r\nx\r\nms k 1 q MP\r\nx\r\nmn\r\n",
+                "SERVER_ERROR the value is kept in parts, to which nothing can be added\r\n"
+                "SERVER_ERROR the value is kept in parts, to which nothing can be added\r\nMN\r\n");
     client_asks(s.c, "set s 0 0 1\r\nx\r\n", "STORED\r\n");
     client_asks(s.c, "append s 0 0 1\r\ny\r\n", "STORED\r\n");
     client_asks(s.c, "prepend s 0 0 1\r\nw\r\n", "STORED\r\n");

@@ -11,6 +11,7 @@
 #include "lib/scene.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { STEPS = 24 };
 
@@ -247,11 +248,47 @@ static void a_key_that_was_changed_on_the_way_is_shown_as_it_came(void **state)
     }
 }
 
+static const char *wins_by_a_flag(struct client *c)
+{
+    client_sends(c, "mg k N30 c\r\n");
+    client_sees(c, "HD c");
+    const char *line = client_sees_line(c);
+    assert_true(strlen(line) > strlen(" W") &&
+                strcmp(line + strlen(line) - strlen(" W"), " W") == 0);
+    return textf("%.*s", (int)(strlen(line) - strlen(" W")), line);
+}
+
+static void who_wins_by_a_flag_of_its_own_may_store_by_the_cas(void **state)
+{
+    static const char *const options[] = {SHORT, OLD};
+    if (!memcached_at_hand_has_meta()) skip();
+    for (int i = 0; i < 2; i++) {
+        struct memcached *s = memcached_start(NULL);
+        struct moongate *m = moongate_start(textf(MG "return mg.lease { mg.pool { '%s' }, %s }\n",
+                                                  memcached_address(s), options[i]),
+                                            NULL);
+        struct client *a = client_connects(m), *b = client_connects(m);
+        const char *cas = wins_by_a_flag(a);
+        client_asks(b, GET, MISS);
+        client_asks(a, textf("ms k 1 C%s0\r\nx\r\ncas k 0 0 1 %s0\r\nx\r\n", cas, cas),
+                    "NF\r\n" NO);
+        client_asks(a, textf("ms k 1 F3 C%s\r\n1\r\n", cas), "HD\r\n");
+        client_asks(b, GET, HIT("1"));
+        client_asks(a, textf("ms k 1 C%s\r\nx\r\n", cas), "EX\r\n");
+        client_asks(a, "flush_all\r\n", "OK\r\n");
+        cas = wins_by_a_flag(a);
+        client_asks(a, textf("cas k 3 0 1 %s\r\n2\r\n", cas), STORED);
+        client_asks(b, GET, HIT("2"));
+        stage_clears();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(every_case_is_as_the_table_says),
         play(a_key_that_was_changed_on_the_way_is_shown_as_it_came),
+        play(who_wins_by_a_flag_of_its_own_may_store_by_the_cas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,7 @@ static void what_is_wrong_with_a_store_is_said(void **state)
         {"mg.store '64m'", "takes a table of options, as in mg.store { size = \"64m\" }"},
         {"mg.store { '127.0.0.1:1', size = '1m' }", "takes options alone"},
         {"mg.store { size = 1 }", "option 'size' takes a number from 65536 to "},
+        {"mg.store { size = '513g' }", "; give 64k to 512g, as in size = \"64m\""},
         {"mg.store { size = '1m', name = 'a b' }", "option 'name' takes 1 to 63 letters"},
         {"mg.store { size = '1m', policy = 'lru' }",
          "unknown option 'policy'; there are: name, size"},
