@@ -248,7 +248,7 @@ ASAN_BUILT := $B/asan/moongate $(patsubst $B/%,$B/asan/%,$(filter-out $B/tests/e
 asan: $B/.packages-test ## tests under AddressSanitizer and UBSan, in build/asan
 	@+$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $(ASAN_BUILT) $B/asan/bench/load
-	@MOONGATE=$B/asan/moongate BUILD=$B/asan LEAVE_OUT='docs clients placement floors floors_test' sh tests/run $(filter-out $B/asan/moongate,$(ASAN_BUILT)) $(filter $B/tests/e2e/%,$(TESTS))
+	@MOONGATE=$B/asan/moongate BUILD=$B/asan LEAVE_OUT='docs clients placement floors floors_test' TEST_TIMEOUT=600 sh tests/run $(filter-out $B/asan/moongate,$(ASAN_BUILT)) $(filter $B/tests/e2e/%,$(TESTS))
 
 FUZZER = clang -std=c11 $(CPPFLAGS_ALL) -Itests -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 

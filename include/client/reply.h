@@ -60,6 +60,18 @@ struct reply {
     uint8_t error;    /* enum tally_error: the first that its client is told */
 };
 
+/* For its receiver. owner: struct reply. */
+static inline bool reply_is_awaited(const void *owner)
+{
+    return ((const struct reply *)owner)->client != NULL;
+}
+
+static inline bool reply_goes_on(const void *owner)
+{
+    const struct client *c = ((const struct reply *)owner)->client;
+    return c && c->state != CLIENT_ENDING;
+}
+
 /* A reply at the end of c's list. r: the request, its key as the client sent it. keys: 1, or how many keys a get has. */
 struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys);
 

@@ -23,6 +23,8 @@ struct flow_end {
     bool (*is_awaited)(const void *owner); /* NULL: the owner always wants the result */
     /* Where the result goes of what the owner is a part of; NULL: the owner is a request's own end. */
     const struct flow_end *(*above)(const void *owner);
+    /* False: the client has closed its side, so it sends nothing that could follow from the result. NULL: it may. */
+    bool (*goes_on)(const void *owner);
 };
 
 struct leg {
@@ -156,12 +158,28 @@ void leg_fill_slot(struct leg *leg, struct request *slot);
 /* Runs a leg that is out through the route that the script has chosen. */
 void leg_run(struct leg *leg, const struct route *route, const struct request *r);
 
-/* False: nobody waits for the result of that leg's flow, or of that flow, any more. owner: struct leg. */
-bool leg_is_awaited(const void *leg);
+/* False: nobody waits for the result of that flow any more. */
 bool flow_is_awaited(const struct flow *flow);
 
+/* False: the client that waits for it sends nothing that could follow from it. */
+bool flow_goes_on(const struct flow *flow);
+
+/* The same of a leg's flow, for ends and receivers. owner: struct leg. */
+static inline bool leg_is_awaited(const void *owner)
+{
+    return flow_is_awaited(((const struct leg *)owner)->flow);
+}
+
+static inline bool leg_goes_on(const void *owner)
+{
+    return flow_goes_on(((const struct leg *)owner)->flow);
+}
+
 /* Where the result of that leg's flow goes. owner: struct leg. */
-const struct flow_end *leg_above(const void *owner);
+static inline const struct flow_end *leg_above(const void *owner)
+{
+    return &((const struct leg *)owner)->flow->end;
+}
 
 /* Ends a leg (a result_fn). owner: struct leg; its own place counts, not the one that is given. */
 void leg_result(void *owner, uint32_t place, const struct result *result);

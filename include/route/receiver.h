@@ -33,6 +33,7 @@ struct receiver {
     store_write_fn *write;
     /* As in struct flow_end; NULL: the request is a client's own. */
     const struct flow_end *(*above)(const void *owner);
+    bool (*goes_on)(const void *owner);
 };
 
 /* The receiver of r, which is in one of the turn's slots. */

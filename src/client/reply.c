@@ -418,17 +418,12 @@ void reply_result(void *owner, uint32_t place, const struct result *result)
     }
 }
 
-static bool reply_is_awaited(const void *owner)
-{
-    const struct reply *reply = owner;
-    return reply->client != NULL;
-}
-
 const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news = reply_news,
                                         .on_news_or_miss = reply_news_or_miss,
                                         .on_joined = one_less,
                                         .is_awaited = reply_is_awaited,
+                                        .goes_on = reply_goes_on,
                                         .takes_streamed = true,
                                         .write = sending_write};
 

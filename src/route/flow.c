@@ -244,16 +244,11 @@ bool flow_is_awaited(const struct flow *flow)
     return flow->end.is_awaited(flow->end.owner);
 }
 
-const struct flow_end *leg_above(const void *owner)
+/* Likewise. */
+bool flow_goes_on(const struct flow *flow)
 {
-    const struct leg *leg = owner;
-    return &leg->flow->end;
-}
-
-bool leg_is_awaited(const void *owner)
-{
-    const struct leg *leg = owner;
-    return flow_is_awaited(leg->flow);
+    if (flow_is_finished(flow) || !flow->end.goes_on || flow->kind->is_shared) return true;
+    return flow->end.goes_on(flow->end.owner);
 }
 
 /* Every flow is looked at: a client that closes while it is owed something is rare next to requests. `drop` must not free
@@ -335,8 +330,10 @@ static void leg_wait_for_function(struct leg *leg, const struct request *r, uint
 
 /* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for
  * it. */
-static const struct receiver leg_receiver = {
-    .on_result = leg_result, .is_awaited = leg_is_awaited, .above = leg_above};
+static const struct receiver leg_receiver = {.on_result = leg_result,
+                                             .is_awaited = leg_is_awaited,
+                                             .above = leg_above,
+                                             .goes_on = leg_goes_on};
 
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
@@ -368,7 +365,7 @@ static void leg_run_policy(struct leg *leg, const struct route *route, const str
     own.part = leg->place;
     if (begins_direct(flow->turn, flow->generation, route, &own)) return;
     run(flow->turn, flow->generation, route, keep(flow, r),
-        (struct flow_end){leg_result, leg, leg->place, leg_is_awaited, leg_above});
+        (struct flow_end){leg_result, leg, leg->place, leg_is_awaited, leg_above, leg_goes_on});
 }
 
 /* While moongate ends nothing new begins: the leg ends at once. */
@@ -431,8 +428,8 @@ void flow_leg(struct flow *flow, uint32_t place, const struct route *route, cons
 struct flow_end flow_end_of(const struct request *r)
 {
     const struct receiver *receiver = receiver_of(r);
-    return (struct flow_end){receiver->on_result, (void *)r->owner, r->part, receiver->is_awaited,
-                             receiver->above};
+    return (struct flow_end){receiver->on_result,  (void *)r->owner, r->part,
+                             receiver->is_awaited, receiver->above,  receiver->goes_on};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */

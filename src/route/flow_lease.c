@@ -206,7 +206,7 @@ void lease_in_vain(struct flow *flow, struct lease_saying *old)
 static void won(struct flow *flow, const struct lease_item *item)
 {
     struct board_lease *counts = lease_tally(flow->route);
-    bool is_in_vain = !flow_is_awaited(flow);
+    bool is_in_vain = !flow_is_awaited(flow) || !flow_goes_on(flow);
     lease_waiter_of(flow)->is_won = !is_in_vain;
     if (!is_in_vain) ++*(item->is_live ? &counts->refreshes : &counts->wins);
     finish_absent(flow);

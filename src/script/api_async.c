@@ -97,7 +97,7 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     }
     async_sends_copy(a, number, copy_size(r));
     send_kept(s, route, keep(r, own->affinity, own->depth), timeout,
-              (struct flow_end){async_call_done, a, number, async_is_awaited, async_above});
+              (struct flow_end){async_call_done, a, number, async_is_awaited, async_above, NULL});
     return (int32_t)number;
 }
 
@@ -168,7 +168,7 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
     s->spawned++;
     memory_hold(&s->memory.of, size);
     send_kept(s, route, keep(r, of ? of->affinity : 0, depth), 0,
-              (struct flow_end){drop_result, s, size, NULL, NULL});
+              (struct flow_end){drop_result, s, size, NULL, NULL, NULL});
     return 0;
 }
 

@@ -17,22 +17,34 @@ static const char *refused_server(const struct backend_settings *settings)
     return NULL;
 }
 
-/* The route that mg.lease gives chooses by command among its kinds. */
-static bool is_lease(const struct route *route)
+/* Anywhere below. A route is made after its children, so there is an end to it. */
+static bool has_lease(const struct route *route)
 {
-    for (uint32_t i = 0; route->kind == ROUTE_COMMAND && i < route->children_n; i++)
-        if (route->children[i]->kind == ROUTE_LEASE) return true;
+    if (route->kind == ROUTE_LEASE) return true;
+    for (uint32_t i = 0; i < route->children_n; i++)
+        if (has_lease(route->children[i])) return true;
     return false;
+}
+
+static const char *refused_places(const struct route *route)
+{
+    if (route->children_n < 2) return NULL;
+    if (route->kind == ROUTE_RANDOM)
+        return "takes no mg.random: who looks for an item would find it by chance";
+    if (route->kind == ROUTE_ALL && route->options.wait != WAIT_INITIAL)
+        return "takes no route that asks several places: several clients might get the miss, or "
+               "none; give it a route that has one place for each key";
+    return NULL;
 }
 
 const char *mg_lease_refuses(struct script *s, int32_t route, bool may_be_plain)
 {
     assert(route >= 0 && (uint32_t)route < s->routes.routes_n);
     const struct route *child = s->routes.routes[route];
-    if (is_lease(child))
+    if (has_lease(child))
         return "takes no other mg.lease: each would take the other's placeholder for that of "
                "another client, and nobody would get the miss";
-    if (child->kind != ROUTE_POOL) return NULL;
+    if (child->kind != ROUTE_POOL) return refused_places(child);
     const struct pool *pool = child->pool;
     if (pool->settings.selector.distribution == DISTRIBUTION_RANDOM)
         return "takes no pool with distribution = \"random\": who looks for an item would find it "

@@ -135,6 +135,27 @@ static void a_win_whose_client_has_gone_is_handed_back(void **state)
     backend_answers(a, "HD\r\n");
 }
 
+/* It may still read, but sends no set. */
+static void a_win_whose_client_has_closed_its_side_is_handed_back(void **state)
+{
+    struct client *ends = over("wait = 60"), *other = client_connects(m);
+    misses(ends);
+    backend_sees(a, ASKED);
+    client_half_closes(ends);
+    settles();
+    backend_answers(a, WON);
+    backend_sees(a, "md k C7\r\n");
+    backend_answers(a, "HD\r\n");
+    client_sees(ends, "END\r\n");
+    client_sees_closed(ends);
+    client_sends(other, "get k\r\n");
+    backend_sees(a, "get k\r\n");
+    backend_answers(a, "END\r\n");
+    backend_sees(a, ASKED);
+    backend_answers(a, WON);
+    client_sees(other, "END\r\n");
+}
+
 static void one_that_waits_and_goes_leaves_the_look_to_the_next(void **state)
 {
     struct client *gone = over("wait = 60"), *stays = client_connects(m);
@@ -408,6 +429,7 @@ int main(void)
         play(while_one_asks_others_wait_for_its_answer),
         play(too_many_do_not_wait),
         play(a_win_whose_client_has_gone_is_handed_back),
+        play(a_win_whose_client_has_closed_its_side_is_handed_back),
         play(one_that_waits_and_goes_leaves_the_look_to_the_next),
         play(a_win_that_comes_too_late_is_handed_back),
         play(a_win_of_an_old_item_is_handed_back_with_its_mark),

@@ -119,6 +119,12 @@ static const char *const mistakes[][2] = {
     {"mg.lease { mg.pool { '127.0.0.1:1', probe = 'connect' }, ttl = 30 }",
      "takes no servers with probe"},
     {"mg.lease { mg.lease { a, ttl = 30 }, ttl = 30 }", "takes no other mg.lease"},
+    {"mg.lease { mg.near { mg.store { size = '1m', name = 'n' }, mg.lease { a, ttl = 30 } }, ttl = "
+     "30 }",
+     "takes no other mg.lease"},
+    {"mg.lease { mg.all_sync { a, b }, ttl = 30 }", "takes no route that asks several places"},
+    {"mg.lease { mg.all_fastest { a, b }, ttl = 30 }", "takes no route that asks several places"},
+    {"mg.lease { mg.random { a, b }, ttl = 30 }", "takes no mg.random"},
     {"mg.near { a, b }", "keeps its copies in a store: item 1 must be one"},
     {"mg.near { a }", "takes 2 routes, not 1"},
     {"mg.negative_cache { a, ttl = 100 }", "option 'ttl' takes seconds from 0.001 to 60"},
