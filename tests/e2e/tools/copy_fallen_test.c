@@ -65,20 +65,23 @@ static void has_at_last(struct client *c, const char *key, const char *value)
     }
 }
 
-/* Else the copy would compare before the service writes to both places again, and what clients write in between would be in the old one alone. */
+/* Else the copy would compare before the service writes to both places again, and what clients write in between would be in the old one
+ * alone. Clients write one key after the other until the copy has ended. */
 static void nothing_counts_before_the_service_has_the_server_back(void **state)
 {
-    struct served s = serves("probe_min = 3, probe_max = 3");
-    stores_many(s.on.at_a, "b", 20);
+    enum { KEYS = 200 };
+    unsigned n = 0;
+    struct served s = serves("probe_min = 3, probe_max = 3, timeout = 60");
+    stores_many(s.on.at_a, "b", KEYS);
     falls_and_is_back(&s);
     struct running *r = verification(&s, "");
-    unsigned n = 0;
-    while (!r->program.is_gone) {
-        client_asks(s.client, textf("set b1 0 0 6\r\n%06u\r\n", ++n), "STORED\r\n");
+    for (; !r->program.is_gone; n++) {
+        client_asks(s.client, textf("set b%u 0 0 6\r\n%06u\r\n", n % KEYS, n), "STORED\r\n");
         stage_turns(10);
     }
     exits(copy_ends(r), WHOLE);
-    has_at_last(s.on.at_b, "b1", textf("%06u", n));
+    for (unsigned i = n > KEYS ? n - KEYS : 0; i < n; i++)
+        has_at_last(s.on.at_b, textf("b%u", i % KEYS), textf("%06u", i));
 }
 
 static void a_server_that_stays_down_in_the_service_is_named(void **state)
@@ -95,16 +98,16 @@ static void a_server_that_stays_down_in_the_service_is_named(void **state)
     assert_int_equal(count_of(s.on.at_b, "b", 20), 20); /* what it could, it has put right */
 }
 
-/* A comparison begins, at a rate that lets it go on for a second or two. */
+/* A comparison begins, at a rate that lets it go on for a while. */
 static struct running *begins_slowly(const struct served *s)
 {
-    stores_many(s->on.at_a, "b", 60);
-    struct running *r = verification(s, "--rate 40 --load 0");
+    stores_many(s->on.at_a, "b", 30);
+    struct running *r = verification(s, "--rate 60 --load 0");
     so_many_are_copied(s->on.at_b, 5);
     return r;
 }
 
-/* It is up all the time, and a write to it was lost all the same. */
+/* It is up all the time, and still a write to it was lost. */
 static void calls_that_fail_meanwhile_make_another_round(void **state)
 {
     struct served s = serves("timeout = 0.05, failure_limit = 1000");
