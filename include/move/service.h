@@ -8,12 +8,12 @@
 
 #include <ev.h>
 
-#include "move/tier.h"
+#include "move/standing.h"
 
 enum {
-    SERVICE_KEYS = 64,  /* keys that are asked about in each round */
-    SERVICE_PLACES = 8, /* places of a key that are looked for */
-    SERVICE_ANSWER = 64 * 1024,
+    SERVICE_KEYS = 64,                  /* keys that are asked about in each round */
+    SERVICE_PLACES = 8,                 /* places of a key that are looked for */
+    SERVICE_ANSWER = (4 << 20) + 65536, /* as much as the longest list of servers */
     SERVICE_TROUBLE = 1024,
 };
 
@@ -31,6 +31,7 @@ enum service_step {
     SERVICE_PAUSES, /* until the next question */
     SERVICE_ASKS_SET,
     SERVICE_ASKS_DELETE,
+    SERVICE_ASKS_STANDING,
     SERVICE_STOPPED, /* there is trouble, or it is closed */
 };
 
@@ -54,8 +55,9 @@ struct service {
     struct service_key *keys; /* owned: SERVICE_KEYS of them */
     uint32_t keys_n, next;    /* next: the one that is asked about */
     uint64_t offered;
-    uint32_t refused; /* attempts to get an answer that have failed, in a row */
-    char *answer;     /* owned: what has come of it, SERVICE_ANSWER bytes */
+    uint32_t refused;          /* attempts to get an answer that have failed, in a row */
+    struct standing *standing; /* what is to be asked for next, its caller's; NULL: nothing */
+    char *answer;              /* owned: what has come of it, SERVICE_ANSWER bytes */
     size_t answer_len;
     char trouble[SERVICE_TROUBLE]; /* "": none */
 };
@@ -70,6 +72,10 @@ void service_offer(struct service *s, const struct tier_key *client,
 
 /* True: each key that was offered and kept has been asked about at least once. */
 bool service_has_asked(const struct service *s);
+
+/* Asks how the servers stand now; *to is filled when service_asks_standing is false. If there is trouble, that never comes. */
+void service_ask_standing(struct service *s, struct standing *to);
+bool service_asks_standing(const struct service *s);
 
 /* NULL: all is well so far; else what is wrong and what to do, one sentence. It stays. */
 const char *service_trouble(const struct service *s);

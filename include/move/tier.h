@@ -133,6 +133,9 @@ struct tier_call {
 const char *tier_send(struct tier *t, struct tier_call *c, uint32_t server, const struct request *r,
                       double patience);
 
+/* One of the scripts calls the server so. */
+bool tier_is_called(const struct tier *t, uint32_t server, const char *name);
+
 /* True: no connection of the server takes requests now; it is tried again by itself. */
 bool tier_is_down(const struct tier *t, uint32_t server);
 

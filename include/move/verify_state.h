@@ -89,9 +89,11 @@ struct verify_source {
     char why[VERIFY_REASON];
 };
 
-/* What is done, in this order. After the last one all begins again with VERIFY_OLD if a server was restarted. */
+/* What is done, in this order. After VERIFY_ASKS_LAST all begins again with VERIFY_WAITS if a server was
+ * restarted, or calls to it failed in the service. */
 enum verify_stage {
     VERIFY_ASKS_FIRST, /* the servers are asked since when they run */
+    VERIFY_WAITS,      /* until the service holds all servers as up */
     VERIFY_OLD,        /* keys of the old script's servers */
     VERIFY_ASKS_AGAIN,
     VERIFY_NEW, /* keys of the new script's servers */
@@ -118,9 +120,14 @@ struct verify {
     struct verify_counts *counts;
     struct planner planner;
     enum verify_stage stage;
-    enum tier_side side;           /* whose servers' keys are listed now */
-    uint32_t asked;                /* servers that have not said yet since when they run */
-    bool has_restarts;             /* since the last round began */
+    enum tier_side side;        /* whose servers' keys are listed now */
+    uint32_t asked;             /* servers that have not said yet since when they run */
+    bool has_restarts;          /* since the last round began */
+    bool has_failures;          /* likewise: in the service; `why` says where */
+    bool is_impatient;          /* the service did not hold a server as up for too long */
+    double waits_since, ask_at; /* in VERIFY_WAITS */
+    struct standing began_with, ends_with; /* of the round: how the service holds the servers */
+    char why[STANDING_TEXT];
     struct verify_source *sources; /* owned */
     uint32_t sources_n;
     struct verify_server **servers; /* owned, one by one: they keep their addresses */
@@ -146,6 +153,14 @@ struct verify_server *verify_server(struct verify *v, uint32_t server);
 
 /* Asks all servers since when they run; v->asked is 0 when all have answered, or do not. */
 void verify_ask_servers(struct verify *v);
+
+/* The service is asked how it holds the servers, until all are up. True: they are, or it took longer than the patience. */
+void verify_wait_begin(struct verify *v);
+bool verify_wait_is_over(struct verify *v);
+
+/* All that was asked is answered. The service may have dropped writes since the round began: has_failures. */
+bool verify_has_asked(const struct verify *v);
+void verify_look_at_failures(struct verify *v);
 void verify_ask_close(struct verify *v);
 
 /* --- verify_source.c */

@@ -1,4 +1,4 @@
-/* `explain set KEY` and `explain delete KEY` are what the service is asked, one after the other on one connection a round. Its answer names
+/* Whether writes go to both places: `explain set KEY` and `explain delete KEY` are what the service is asked, one after the other on one connection a round. Its answer names
  * the places where such a request goes, by the names of their servers; those are looked up among the names in the two scripts.
  *
  * A place counts if the request is sent there always, or once the first place has carried it out. A place that gets it after a miss, or
@@ -114,6 +114,17 @@ static void ask(struct service *s, enum service_step step)
         wait_for(s, step, PATIENCE);
 }
 
+static void ask_standing(struct service *s)
+{
+    static const char text[] = STANDING_QUESTION;
+    if (!dial(s)) return;
+    s->answer_len = 0;
+    if (send(s->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof text - 1)
+        be_refused(s, "the connection has ended");
+    else
+        wait_for(s, SERVICE_ASKS_STANDING, PATIENCE);
+}
+
 static void go_on(struct service *s)
 {
     s->keys[s->next].was_asked = true;
@@ -124,7 +135,7 @@ static void go_on(struct service *s)
     }
     s->next = 0;
     hang_up(s);
-    wait_for(s, SERVICE_RESTS, REST);
+    wait_for(s, SERVICE_RESTS, s->standing ? PAUSE : REST);
 }
 
 /* --- answers ------------------------------------------------------------------------------------ */
@@ -178,16 +189,6 @@ static void said_release(struct said *said)
     for (uint32_t i = 0; i < said->lines_n; i++) json_object_put(said->lines[i]);
 }
 
-/* A server of the tier is called so in one of its scripts. */
-static bool is_server(const struct tier *t, const char *name, uint32_t server)
-{
-    for (uint32_t i = 0; i < t->known_n; i++) {
-        if (t->known[i].server == server && strcmp(t->known[i].backend->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* "set KEY 0 0 0" and the like: one of these commands, about that key. */
 static bool is_request(const char *text, const char *commands, const struct tier_key *key)
 {
@@ -213,7 +214,7 @@ static bool reaches(const struct service *s, const struct said *said,
         const struct said_place *p = &said->places[i];
         if (i == 0 && !p->server) p = &said->first;
         if (!p->server || !p->request || !counts(p->when)) continue;
-        if (is_server(s->tier, p->server, wanted->server) &&
+        if (tier_is_called(s->tier, wanted->server, p->server) &&
             is_request(p->request, commands, &wanted->key))
             return true;
     }
@@ -238,9 +239,26 @@ static bool judge(struct service *s, const struct said *said)
     return true;
 }
 
+static void take_standing(struct service *s)
+{
+    const char *wrong = standing_read(s->standing, s->tier, s->answer);
+    if (wrong) {
+        be_refused(s, wrong);
+        return;
+    }
+    s->refused = 0;
+    s->standing = NULL;
+    hang_up(s);
+    wait_for(s, SERVICE_PAUSES, PAUSE);
+}
+
 /* The whole answer has come. */
 static void take_answer(struct service *s)
 {
+    if (s->step == SERVICE_ASKS_STANDING) {
+        take_standing(s);
+        return;
+    }
     struct said said = {.lines_n = 0};
     char *rest = s->answer, *line;
     while ((line = strsep(&rest, "\n"))) take_line(&said, line);
@@ -258,11 +276,19 @@ static void take_answer(struct service *s)
     said_release(&said);
 }
 
+static bool is_asking(const struct service *s)
+{
+    return s->step == SERVICE_ASKS_SET || s->step == SERVICE_ASKS_DELETE ||
+           s->step == SERVICE_ASKS_STANDING;
+}
+
 /* An answer ends with a line that says whether all went well. */
 static bool is_whole(const struct service *s)
 {
-    return s->answer_len > 0 && s->answer[s->answer_len - 1] == '\n' &&
-           strstr(s->answer, "{\"ok\":");
+    if (s->answer_len == 0 || s->answer[s->answer_len - 1] != '\n') return false;
+    size_t at = s->answer_len - 1;
+    while (at > 0 && s->answer[at - 1] != '\n') at--;
+    return strncmp(s->answer + at, "{\"ok\":", 6) == 0;
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
@@ -279,8 +305,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
     }
     s->answer_len += (size_t)n;
     s->answer[s->answer_len] = '\0';
-    if (is_whole(s) && (s->step == SERVICE_ASKS_SET || s->step == SERVICE_ASKS_DELETE))
-        take_answer(s);
+    if (is_whole(s) && is_asking(s)) take_answer(s);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -288,8 +313,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     struct service *s = timer->data;
     (void)loop;
     (void)events;
-    if (s->step == SERVICE_ASKS_SET || s->step == SERVICE_ASKS_DELETE)
+    if (is_asking(s))
         be_refused(s, "no answer in 10 seconds");
+    else if (s->standing)
+        ask_standing(s);
     else if (s->keys_n > 0)
         ask(s, SERVICE_ASKS_SET);
     else
@@ -347,6 +374,18 @@ void service_offer(struct service *s, const struct tier_key *client,
     if (s->step != SERVICE_RESTS || key->was_asked) return;
     s->next = (uint32_t)at;
     wait_for(s, SERVICE_PAUSES, PAUSE);
+}
+
+void service_ask_standing(struct service *s, struct standing *to)
+{
+    assert(!s->standing);
+    s->standing = to;
+    if (s->step == SERVICE_RESTS) wait_for(s, SERVICE_PAUSES, PAUSE);
+}
+
+bool service_asks_standing(const struct service *s)
+{
+    return s->standing != NULL;
 }
 
 bool service_has_asked(const struct service *s)

@@ -290,6 +290,15 @@ void tier_spots(struct tier *t, enum tier_side side, bool writes, const struct t
 
 /* --- requests ----------------------------------------------------------------------------------- */
 
+bool tier_is_called(const struct tier *t, uint32_t server, const char *name)
+{
+    for (uint32_t i = 0; i < t->known_n; i++) {
+        if (t->known[i].server == server && strcmp(t->known[i].backend->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool tier_is_down(const struct tier *t, uint32_t server)
 {
     return t->servers[server].to->down;

@@ -1,6 +1,7 @@
 /* How a verification runs: keys come (verify_source.c) and are compared (verify_check.c), first those of the old script's servers, and when
  * these have ended those of the new one's. A server that is started again meanwhile has lost what was compared, so before, between and
- * after that all are asked since when they run. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
+ * after that all are asked since when they run. A service that holds a server as down drops clients' writes to it, so a round begins when it
+ * holds none so, and counts if no call failed there until its end. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
 #include "move/verify.h"
 
 #include <assert.h>
@@ -61,38 +62,57 @@ static void set_rates(struct verify *v)
     (void)allowance_look(&v->keys, now);
 }
 
-static bool is_over(const struct verify *v)
+static bool is_over(struct verify *v)
 {
     if (v->was_stopped) return v->in_flight == 0;
     if (v->stage == VERIFY_OLD || v->stage == VERIFY_NEW)
         return v->open == 0 && verify_sources_have_ended(v);
-    return v->asked == 0;
+    return v->stage == VERIFY_WAITS ? verify_wait_is_over(v) : verify_has_asked(v);
 }
 
 static void begin_round(struct verify *v)
 {
     v->stage = VERIFY_OLD;
-    v->has_restarts = false;
+    v->has_restarts = v->has_failures = false;
     v->counts->rounds++;
     verify_sources_begin(v, TIER_OLD);
+}
+
+/* Another round may find what this one could not. */
+static bool goes_again(struct verify *v)
+{
+    verify_look_at_failures(v);
+    return (v->has_restarts || v->has_failures) && v->counts->rounds < ROUNDS_MOST &&
+           !v->is_impatient;
+}
+
+/* The first round is run also where a server stays down: others are put right. */
+static void end_wait(struct verify *v)
+{
+    if (v->counts->rounds == 0 || !v->is_impatient) {
+        begin_round(v);
+        return;
+    }
+    verify_look_at_failures(v);
+    v->stage = VERIFY_DONE;
 }
 
 /* What comes after this stage. */
 static void go_on(struct verify *v)
 {
-    if (v->was_stopped || v->stage == VERIFY_ASKS_FIRST) {
-        if (v->was_stopped)
-            v->stage = VERIFY_DONE;
-        else
-            begin_round(v);
+    bool is_last = v->stage == VERIFY_ASKS_LAST;
+    if (v->was_stopped) {
+        v->stage = VERIFY_DONE;
         return;
     }
-    if (v->stage == VERIFY_ASKS_LAST && v->has_restarts && v->counts->rounds < ROUNDS_MOST) {
-        begin_round(v);
+    if (v->stage == VERIFY_WAITS) {
+        end_wait(v);
         return;
     }
-    v->stage++;
-    if (v->stage == VERIFY_NEW)
+    v->stage = is_last && goes_again(v) ? VERIFY_WAITS : v->stage + 1;
+    if (v->stage == VERIFY_WAITS)
+        verify_wait_begin(v);
+    else if (v->stage == VERIFY_NEW)
         verify_sources_begin(v, TIER_NEW);
     else if (v->stage != VERIFY_DONE)
         verify_ask_servers(v);
@@ -183,6 +203,11 @@ static void complain(const struct verify *v)
             fprintf(stderr, "moongate: %s: %llu keys could not be settled: %s\n",
                     v->tier->servers[i].name, (unsigned long long)s->differing, s->why);
     }
+    if (v->has_failures)
+        fprintf(stderr,
+                "moongate: copy: %s, while keys were compared: see that it is up there, and run "
+                "copy --verify-only again\n",
+                v->why);
 }
 
 enum verify_end verify_run(struct tier *t, const struct verify_how *how,
@@ -210,7 +235,7 @@ enum verify_end verify_run(struct tier *t, const struct verify_how *how,
     for (uint32_t i = 0; i < v.servers_n; i++) free(v.servers[i]);
     free(v.servers);
     if (v.was_stopped) return VERIFY_STOPPED;
-    bool has_restarts = v.has_restarts; /* in the last round that may be */
-    return has_restarts || counts->differing > 0 || counts->unread > 0 ? VERIFY_DIFFERS
-                                                                       : VERIFY_WHOLE;
+    bool was_changed = v.has_restarts || v.has_failures; /* in the last round that may be */
+    return was_changed || counts->differing > 0 || counts->unread > 0 ? VERIFY_DIFFERS
+                                                                      : VERIFY_WHOLE;
 }

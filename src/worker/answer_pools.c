@@ -50,6 +50,10 @@ static void show_member(const struct survey *survey, const struct pool *p,
     record_number(r, "errors",
                   CELL(sum, server_errors) + CELL(sum, refused) + CELL(sum, timeouts) +
                       CELL(sum, failed));
+    if (sum) {
+        record_number(r, "failed", CELL(sum, refused) + CELL(sum, timeouts) + CELL(sum, failed));
+        record_number(r, "down", CELL(sum, down));
+    }
     record_end(r);
 }
 
