@@ -117,14 +117,17 @@ run: $B/moongate ## memcached servers, moongate with an example script before th
 
 $B/obj/tests/unit/%.o $B/obj/tests/e2e/%.o $B/obj/tests/soak/%.o: CFLAGS_ALL += -Wno-missing-prototypes
 
+# Nothing calls it, so it is linked by its name.
+FILTER := $B/obj/tests/lib/filter.o
+
 # From the floor of backend upward a test may run a script, and Lua asks for functions by their names: there all are linked.
 PLAIN_FLOORS := base net protocol placement discovery convert record spool
 
 $(foreach f,$(PLAIN_FLOORS),$B/tests/unit/$f/%): WHOLE_CORE :=
 $B/tests/unit/%: WHOLE_CORE := -Wl,--whole-archive
-$B/tests/unit/%: $B/obj/tests/unit/%.o $B/lib.a $B/core.a
+$B/tests/unit/%: $B/obj/tests/unit/%.o $(FILTER) $B/lib.a $B/core.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $< $B/lib.a $(WHOLE_CORE) $B/core.a -Wl,--no-whole-archive $(LIBS) -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $< $(FILTER) $B/lib.a $(WHOLE_CORE) $B/core.a -Wl,--no-whole-archive $(LIBS) -lcmocka
 
 # Archives, of which a test links what it uses: that is quick. They name their objects, and hold none (T).
 $B/core.a: $(CORE)
@@ -136,7 +139,7 @@ $B/core.a $B/lib.a:
 # What a played spooler says is written and read by the functions that the real one has.
 SPOKEN := $B/obj/spool/words.o
 
-$B/tests/e2e/%: $B/obj/tests/e2e/%.o $B/lib.a $(SPOKEN)
+$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(FILTER) $B/lib.a $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
@@ -156,7 +159,7 @@ $(addprefix $B/tests/e2e/service/,record_test record_ends_test): \
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 
-$B/tests/soak/%: $B/obj/tests/soak/%.o $B/lib.a $(SPOKEN)
+$B/tests/soak/%: $B/obj/tests/soak/%.o $(FILTER) $B/lib.a $(SPOKEN)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
