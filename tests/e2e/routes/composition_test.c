@@ -30,7 +30,7 @@ static const char *const forms[] = {
     "mg.delay { %, before = 0.001, after = 0.001 }",
     "mg.outstanding_limit { %, 2, over = % }",
     "mg.negative_cache { %, 0.005 }",
-    "mg.lease { %, ttl = 30, wait = 0.005 }",
+    "mg.lease { asked(%), ttl = 30, wait = 0.005 }", /* not every route may be there */
     "mg.by_prefix { { ['k:1'] = %, ['k:'] = % }, default = % }",
     "mg.by_command { get = %, delete = %, default = % }",
     "mg.modify_key { %, add = 'p:' }",

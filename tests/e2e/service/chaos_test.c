@@ -246,7 +246,8 @@ static void random_faults_lose_nothing_and_mix_nothing_up(void **state)
 
     applications_connect(d, all);
     plays_on(1);
-    assert_int_equal(applications_end(all).closed, 0);
+    struct tally calm = applications_end(all);
+    assert_true(calm.closed <= stat_number(d->c, "proxy", "streamed_cut"));
     struct footprint before = settled(d);
     applications_connect(d, all);
     faults_begin(d);
