@@ -7,8 +7,8 @@
 -- value's own key. The keys of the parts contain a hash of the whole value, so that two stores at once cannot mix; when
 -- a part is lost, the value is a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete.
 -- Limits: 1,024 parts; keys of 228 bytes; append and prepend to such a value, also those of ms, are errors; no other
--- ms is split; delete leaves the parts to their exptime. The cas of the value is that of the index, and so are the marks of
--- mg (W, X, Z).
+-- ms is split; delete leaves the parts to their exptime. The cas of the value is that of the index, and so are the
+-- marks of mg (W, X, Z).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
