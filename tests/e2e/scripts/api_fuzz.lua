@@ -202,7 +202,7 @@ for class, of in pairs(members) do
     for _, name in ipairs(of.fields or {}) do turns[#turns + 1] = { class, name, false } end
 end
 table.sort(turns, function(a, b) return a[1] .. a[2] < b[1] .. b[2] end)
-local turn = 0
+local turn = random(#turns) -- a script that does not live long comes to the last ones, too
 
 -- What may be given to a method, so that it goes as far as it can.
 local function argument() return random(2) == 1 and pick { "k", "t", ":", "v", "T" } or anything() end

@@ -282,7 +282,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", 4));
     /* what a slow machine did not come to */
     const char *left;
-    double most = stage_now() + (stage_is_sanitized() ? 400 : 60);
+    double most = stage_now() + (stage_is_sanitized() ? 200 : 60);
     while ((left = fuzz_leaves(&f)) && stage_now() < most) fuzz_goes_on(&f, 1);
     if (left) stage_fails("api_fuzz.lua did not do %s: API_FUZZ_SEED=%u", left, seed);
     moongate_workers(f.m, &after, 1);
