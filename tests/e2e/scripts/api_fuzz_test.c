@@ -283,7 +283,8 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     /* what a slow machine did not come to */
     const char *left;
     double most = stage_now() + (stage_is_sanitized() ? 200 : 60);
-    while ((left = fuzz_leaves(&f)) && stage_now() < most) fuzz_goes_on(&f, 1);
+    for (double on = 1; (left = fuzz_leaves(&f)) && stage_now() < most; on *= 1.5)
+        fuzz_goes_on(&f, on);
     if (left) stage_fails("api_fuzz.lua did not do %s: API_FUZZ_SEED=%u", left, seed);
     moongate_workers(f.m, &after, 1);
     if (before != after || moongate_log_count(f.m, "gone:") > 0)
