@@ -71,6 +71,15 @@ static inline void client_note_written(struct client *c, size_t n)
     c->counts->bytes_written += n;
 }
 
+/* Writes its output as far as the kernel takes it. */
+static inline enum io_status client_write(struct client *c)
+{
+    size_t before = c->out.bytes;
+    enum io_status status = outq_write(&c->out, &c->stream);
+    client_note_written(c, before - c->out.bytes);
+    return status;
+}
+
 /* To be called when more bytes are held for c: marks it dirty when they are too many. */
 void client_check_held(struct client *c);
 

@@ -94,10 +94,9 @@ struct request_parse {
     size_t need;     /* AGAIN: the request's length in all, 0: not known */
     size_t swallow;  /* REFUSED: bytes behind `consumed` that belong to it; they may come later */
     bool each_line;  /* REFUSED: each line end in what is swallowed is answered with ERROR */
-    bool
-        in_doubt; /* REFUSED: nobody knows which lines behind it are its value: none may be run any more */
-    bool drop;         /* REFUSED: the key's old value must go. r is a delete for it, to be sent */
-    uint8_t dropped;   /* drop: the command that the client sent (enum command) */
+    bool in_doubt;   /* REFUSED: where its value ends is not known: no line behind it may be run */
+    bool drop;       /* REFUSED: the key's old value must go. r is a delete for it, to be sent */
+    uint8_t dropped; /* drop: the command that the client sent (enum command) */
     const char *error; /* REFUSED, CLOSE: the line to answer, with CRLF; static; NULL: none */
     uint32_t keys;     /* OK, KEYS: how many */
     size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */
@@ -105,10 +104,9 @@ struct request_parse {
 
 /* What clients may send. */
 struct request_rules {
-    size_t max_value; /* bytes of a value */
-    bool strict_keys; /* no control bytes in keys */
-    bool
-        answer_values; /* a refused value is answered as memcached does that takes it for lines: see src/protocol/store.c */
+    size_t max_value;   /* bytes of a value */
+    bool strict_keys;   /* no control bytes in keys */
+    bool answer_values; /* each line of a refused value gets an answer: see src/protocol/store.c */
 };
 
 /* Parses the first request in bytes[0..len). For OK, KEYS and REFUSED it fills r, where the fields of the floors above become

@@ -18,8 +18,7 @@ struct lease_waiter {
     struct flow *prev;
     double deadline; /* as turn->now; 0: not before the first answer */
     uint32_t stage;  /* flow_lease.c's */
-    bool
-        waits; /* it is counted as waiting: for the set of another client, and not for an answer alone */
+    bool waits;      /* for the set of another client, not for an answer alone: it is counted so */
     bool is_won, is_old; /* what it ends with: a win, an old value */
 };
 

@@ -342,10 +342,7 @@ void client_settle(struct client *c)
         client_close(c, "its answer was cut");
         return;
     }
-    size_t before = c->out.bytes;
-    enum io_status status = outq_write(&c->out, &c->stream);
-    client_note_written(c, before - c->out.bytes);
-    if (status == IO_ERROR) {
+    if (client_write(c) == IO_ERROR) {
         broken(c);
         return;
     }

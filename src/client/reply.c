@@ -236,7 +236,10 @@ static void answer_value(struct reply *reply, const struct call_news *news)
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why)
 {
     if (!take_answer(reply)) return;
-    news ? streaming_end(reply, news) : streaming_cut(reply, why);
+    if (news)
+        streaming_end(reply, news);
+    else
+        streaming_cut(reply, why);
     complete(reply, reply->passed);
 }
 

@@ -3,9 +3,10 @@
  * A pass is a dump that is whole, and the end of all items that it has named. A dump that fails is begun again once the items of the one
  * before are settled, until the server has not answered for as long as the patience. It does not begin from zero: each COPY_EPOCH keys
  * are an epoch, and when all keys of the first epochs are settled, the last of these keys is the marker. The next dump skips all
- * up to it. That is safe where a dump goes by the hash table, in a table of the same size of the same process: a key's place among the others does
- * not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that move from list to list meanwhile; so it is
- * asked for again until it names no key that was not named before, and as many as there are items (sieve), and we add nothing meanwhile. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
+ * up to it. That is safe where a dump goes by the hash table, in a table of the same size of the same process: a key's place among the
+ * others does not change there. Where a dump goes by the lists of LRU there is no marker, and it may miss keys that move from list to
+ * list meanwhile. So it is asked for again until it names no key that was not named before, and as many as there are items (sieve), and
+ * we add nothing meanwhile. A marker that is not found (it was deleted) skips nothing: the dump is asked for once more.
  *
  * A server that has lost its connections may have been restarted, and then it has lost what it named. So before it is asked for anything
  * it is asked for its statistics. After a restart an item that is not there is lost, and not one that has expired.

@@ -1,8 +1,11 @@
-/* Whether writes go to both places: `explain set KEY` and `explain delete KEY` are what the service is asked, one after the other on one connection a round. Its answer names
- * the places where such a request goes, by the names of their servers; those are looked up among the names in the two scripts.
+/* The service is asked two things on its admin socket.
  *
- * A place counts if the request is sent there always, or once the first place has carried it out. A place that gets it after a miss, or
- * for a share of the requests, does not. */
+ * Whether writes go to both places: `explain set KEY` and `explain delete KEY`, one after the other, on one connection a round. The answer
+ * names the places where such a request goes, by the names of their servers; those are looked up among the names in the two scripts. A
+ * place counts if the request is sent there always, or once the first place has carried it out. A place that gets it after a miss, or for
+ * a share of the requests, does not.
+ *
+ * How it holds the servers (standing.h), when a verification wants to know. */
 #include "move/service.h"
 
 #include <assert.h>

@@ -1,7 +1,9 @@
 /* How a verification runs: keys come (verify_source.c) and are compared (verify_check.c), first those of the old script's servers, and when
- * these have ended those of the new one's. A server that is started again meanwhile has lost what was compared, so before, between and
- * after that all are asked since when they run. A service that holds a server as down drops clients' writes to it, so a round begins when it
- * holds none so, and counts if no call failed there until its end. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them. */
+ * these have ended those of the new one's. Before the loop sleeps, comparisons are sent as far as the rate and the windows let them.
+ *
+ * Two things make a round void. A server that is started again has lost what was compared, so before, between and after all servers are
+ * asked since when they run. And a service drops clients' writes to a server that it holds as down. So a round begins when the service
+ * holds none so, and counts if no call to one has failed there until its end. */
 #include "move/verify.h"
 
 #include <assert.h>
